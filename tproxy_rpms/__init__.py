@@ -1,0 +1,1 @@
+"""Cut releases of a kernel, iptables and Squid that together make a transparent proxy host."""

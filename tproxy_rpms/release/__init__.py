@@ -1,0 +1,1 @@
+"""The release file: model, reading and checking."""

@@ -1,0 +1,157 @@
+"""What a release is, once its file has been read, checked and resolved: frozen data that every other room takes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Arch = Literal["x86_64", "i386"]
+Policy = Literal["require", "report", "none"]
+
+# The arch word that rpm uses for what we call i386: the instruction set of the packages.
+RPM_ARCH: Mapping[str, str] = {"x86_64": "x86_64", "i386": "i686"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signature:
+    """A detached OpenPGP signature over a source.
+
+    Fields:
+        urls: where the signature lies, tried in order.
+        signers: full fingerprints (40 hex digits, upper case) of the primary keys that may have made it.
+        keys: URLs, keyserver look-ups or file paths that a key may come from; it counts when its fingerprint matches.
+        over: what was signed, the file as fetched or what is in it.
+        policy: `require` stops without a good signature, `report` records the finding, `none` does not look.
+    """
+
+    urls: tuple[str, ...]
+    signers: tuple[str, ...]
+    keys: tuple[str, ...] = ()
+    over: Literal["compressed", "uncompressed"] = "compressed"
+    policy: Policy = "require"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """A source out of the target distribution's own archive, reached with the host's mirrors.
+
+    Fields:
+        kind: `binary` takes a member of a .deb, `source` the upstream tarball of a source package.
+        package: the package's name in the archive.
+        member: for `binary`, the path of the tarball inside the package.
+    """
+
+    kind: Literal["binary", "source"]
+    package: str
+    member: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A file from outside: either `urls` with digests, or `archive`.
+
+    Fields:
+        version: upstream's version; empty for `archive`, where the fetch finds it out.
+        filename: the name that the file gets; empty for `archive`.
+        digests: algorithm (`sha256`, `md5`, `sha1`, `sha512`) → hex; the file must satisfy all. sha256 is always there.
+        size: exact size in bytes, 0 if not known. limit: the most bytes that a fetch takes.
+    """
+
+    name: str
+    version: str = ""
+    urls: tuple[str, ...] = ()
+    filename: str = ""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    size: int = 0
+    limit: int = 512 * 1024 * 1024
+    signature: Signature | None = None
+    archive: Archive | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kconfig:
+    """How a kernel package is configured.
+
+    Fields:
+        base: `slim` (everything off that is not asked for) or `defconfig` (the tree's own for the arch).
+        fragments: names of files under kconfig/, without `.config`; `NAME` is followed by `NAME.ARCH` where that exists.
+    """
+
+    base: Literal["slim", "defconfig"]
+    fragments: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Package:
+    """A spec template (specs/`spec`.spec.j2) with what it is built from.
+
+    Fields:
+        sources: names of the release's sources; the first gives the package its version.
+        patches: name of a folder under patches/, or empty.
+        after: packages of this release that must be built before (their RPMs are offered to the build root).
+        kconfig: for kernels only.
+    """
+
+    name: str
+    spec: str
+    sources: tuple[str, ...]
+    patches: str = ""
+    after: tuple[str, ...] = ()
+    kconfig: Kconfig | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A distribution to build for (targets/NAME.toml), with the traits that templates, builders and gates ask for.
+
+    Fields:
+        suite: the distribution's own name of the release ("bookworm"), for builders that make roots from an archive.
+        dist: the suffix of the packages' Release (".el5").
+        init: `sysv` or `systemd`.
+        payload: rpm's payload flags ("w9.gzdio"). file_digest: rpm's file digest algorithm, 1 is MD5, 8 is SHA-256.
+        repo_checksum, repo_compress: createrepo_c's --checksum and --general-compress-type.
+        libdir: arch → the folder of shared libraries as this distribution has it.
+        build_packages: what a build root holds, in the distribution's own names.
+        names: build requirement as EL names it ("libcap-devel") → this distribution's name, where it differs.
+        traits: anything else that templates ask for, name → text or bool.
+    """
+
+    name: str
+    family: Literal["debian", "el"]
+    suite: str
+    dist: str
+    init: Literal["sysv", "systemd"]
+    payload: str
+    file_digest: int
+    repo_checksum: str
+    repo_compress: str
+    libdir: Mapping[str, str]
+    build_packages: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    traits: Mapping[str, str | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """One resolved release.
+
+    Fields:
+        name: the stem of its file. files: the release files it came from, itself last.
+        epoch: the release's date in seconds since 1970, which drives every timestamp.
+        revision: the packages' Release without the target's `dist`.
+        mirror: a folder or URL prefix tried first for every source, or empty.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+    summary: str
+    epoch: int
+    revision: str
+    packager: str
+    arches: tuple[Arch, ...]
+    target: Target
+    builder: str
+    sources: Mapping[str, Source]
+    packages: Mapping[str, Package]
+    mirror: str = ""
+    url: str = ""

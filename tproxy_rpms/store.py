@@ -1,0 +1,168 @@
+"""Files that are whole or absent, and the stamps that tell whether a task's outputs are still good.
+
+A file gets its name only once it is complete (written beside its place, synced, renamed). A stamp is a JSON file that
+records what went into a task (`inputs`, name → digest or value) and each output's SHA-256 with its size, times and inode.
+An output is hashed again only when one of these four changed.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+from tproxy_rpms.errors import LockedError
+
+PACKAGE = Path(__file__).parent
+
+
+def digest_file(path: Path, algorithm: str = "sha256") -> str:
+    """Return the hex digest of a file, read in constant memory."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, algorithm).hexdigest()
+
+
+def digest_value(value: Any) -> str:
+    """Return the hex SHA-256 of a JSON-like value; the order of keys does not matter."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def digest_tree(root: Path) -> str:
+    """Return the hex SHA-256 over names, contents and executable bits of a small folder (or one file)."""
+    files = sorted(path for path in root.rglob("*") if path.is_file()) if root.is_dir() else [root]
+    return digest_value([(str(path.relative_to(root)), digest_file(path), os.access(path, os.X_OK)) for path in files])
+
+
+@cache
+def digest_code(*rooms: str) -> str:
+    """Return a digest of the Python code in the named rooms of this package and of its ground floor."""
+    files = [*PACKAGE.glob("*.py"), *(path for room in rooms for path in (PACKAGE / room).rglob("*.py"))]
+    return digest_value([(str(path.relative_to(PACKAGE)), digest_file(path)) for path in sorted(files)])
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it is synced and renamed to `path`, on failure it is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        yield temporary
+        sync_path(temporary)
+        temporary.replace(path)
+        sync_path(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; on success it replaces `path`, on failure it is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    token = secrets.token_hex(4)
+    temporary, old = path.with_name(f".{path.name}.{token}.part"), path.with_name(f".{path.name}.{token}.old")
+    temporary.mkdir()
+    try:
+        yield temporary
+        if path.exists():
+            path.rename(old)
+        temporary.rename(path)
+        sync_path(path.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def sync_path(path: Path) -> None:
+    """Flush a file or folder to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a small file so that a reader sees the old content or the new, never a part."""
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON with sorted keys, whole or not at all."""
+    write_whole(path, json.dumps(value, indent=2, sort_keys=True, default=str) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Return the value of a JSON file, or None if the file is missing or damaged."""
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def output_state(path: Path) -> dict[str, int]:
+    """Return what tells that a file was touched: size in bytes, modification and change time in ns, inode."""
+    stat = path.stat()
+    return {"size": stat.st_size, "mtime": stat.st_mtime_ns, "ctime": stat.st_ctime_ns, "inode": stat.st_ino}
+
+
+def write_stamp(stamp: Path, *, inputs: Mapping[str, Any], outputs: Iterable[Path]) -> None:
+    """Record that `outputs` are what `inputs` make. Called last in a task, when every output is in its place."""
+    recorded = {str(path): {"sha256": digest_file(path), **output_state(path)} for path in outputs}
+    write_json(stamp, {"inputs": dict(inputs), "outputs": recorded})
+
+
+def read_outputs(stamp: Path) -> dict[Path, str]:
+    """Return the outputs that a stamp records, path → hex SHA-256; empty without a stamp."""
+    content = read_json(stamp) or {"outputs": {}}
+    return {Path(path): state["sha256"] for path, state in content["outputs"].items()}
+
+
+def is_current(stamp: Path, *, inputs: Mapping[str, Any]) -> bool:
+    """Tell whether a stamp has these inputs and its outputs are unharmed; refreshes the times of unharmed outputs."""
+    content = read_json(stamp)
+    if content is None or content["inputs"] != json.loads(json.dumps(dict(inputs), default=str)):
+        return False
+    touched = False
+    for name, recorded in content["outputs"].items():
+        path = Path(name)
+        if not path.is_file():
+            return False
+        state = {"sha256": recorded["sha256"], **output_state(path)}
+        if state != recorded:
+            if digest_file(path) != recorded["sha256"]:
+                return False
+            content["outputs"][name], touched = state, True
+    if touched:
+        write_json(stamp, content)
+    return True
+
+
+def hold_lock(path: Path, holder: str) -> IO[str]:
+    """Take a lock that ends with this process, and leave in it who holds it.
+
+    Args:
+        path: the lock file; it stays when the lock is gone.
+        holder: one line that tells a second run who is at work.
+
+    Returns the open file; the lock lasts until it is closed. Raises LockedError when another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stream = path.open("a+")
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        stream.seek(0)
+        owner = stream.read().strip() or "unknown"
+        stream.close()
+        raise LockedError(f"{path}: locked by {owner}", hint="wait until that run ends, or stop it") from None
+    stream.truncate(0)
+    stream.write(holder + "\n")
+    stream.flush()
+    return stream
