@@ -1,1 +1,1 @@
-"""."""
+"""What proxy hosts get: the yum repository."""

@@ -1,1 +1,81 @@
-"""."""
+"""The only room that knows doit: one module a stage, each with a `create(cut)` that yields its steps."""
+
+import difflib
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from tproxy_rpms.errors import TproxyError, UserError
+from tproxy_rpms.tasks.cut import Cut
+from tproxy_rpms.tasks.reporter import LineReporter
+
+STAGES = ("fetch", "verify", "kconfig", "srpm", "root", "rpm", "repo", "dump")
+
+# What may be given as NAME=VALUE on doit's command line, with the default.
+VARIABLES = {"release": "centos5", "ccache": "off"}
+
+
+def create_namespace(given: Mapping[str, str], *, root: Path) -> dict[str, Any]:
+    """Return what dodo.py hands to doit: DOIT_CONFIG and one task creator a stage.
+
+    Args:
+        given: the NAME=VALUE words of doit's command line: `release` (name or path), `ccache` (`on` or `off`).
+        root: the project's folder.
+
+    A release that is not valid ends the program here, with its exit code and every problem found.
+    """
+    from tproxy_rpms.release.load import load_release
+
+    try:
+        variables = check_variables(given)
+        cut = Cut(release=load_release(variables["release"], root=root), root=root, ccache=variables["ccache"] == "on")
+    except TproxyError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+    LineReporter.cut = cut
+    return {"DOIT_CONFIG": configure_doit(cut)} | {f"task_{stage}": stage_creator(stage, cut) for stage in STAGES}
+
+
+def check_variables(given: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables with their defaults. Raises UserError for one that we do not know: doit would ignore it."""
+    problems = []
+    for name in given.keys() - VARIABLES.keys():
+        near = difflib.get_close_matches(name, VARIABLES, n=1)
+        problems.append(f"{name}={given[name]}: no such variable" + (f"; did you mean {near[0]}=?" if near else ""))
+    if given.get("ccache", "off") not in ("on", "off"):
+        problems.append(f"ccache={given['ccache']}: must be on or off")
+    if problems:
+        raise UserError("\n".join(sorted(problems)), hint=f"the variables are {', '.join(f'{name}=' for name in VARIABLES)}")
+    return VARIABLES | dict(given)
+
+
+def configure_doit(cut: Cut) -> dict[str, Any]:
+    """Return DOIT_CONFIG for a release."""
+    state = cut.root / "build" / ".doit"
+    state.mkdir(parents=True, exist_ok=True)
+    return {
+        "default_tasks": ["repo"],
+        "dep_file": str(state / f"{cut.release.name}.sqlite3"),
+        "backend": "sqlite3",  # the one backend that a second run and a kill -9 leave readable
+        "reporter": LineReporter,
+        "continue": True,  # one arch that fails does not stop the other
+        "par_type": "thread",
+        "num_process": os.cpu_count() or 1,
+    }
+
+
+def stage_creator(stage: str, cut: Cut) -> Callable[[], Iterator[dict[str, Any]]]:
+    """Return the function that doit calls to list a stage's tasks; its heading is the stage module's docstring."""
+
+    def creator() -> Iterator[dict[str, Any]]:
+        module = import_module(f"tproxy_rpms.tasks.{stage}")
+        heading = (module.__doc__ or "").splitlines()[0]
+        tasks = [step.to_doit(cut) for step in module.create(cut)]
+        yield from tasks
+        if any("name" in task for task in tasks):
+            yield {"basename": stage, "name": None, "doc": heading}
+
+    return creator

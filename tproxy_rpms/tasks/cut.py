@@ -1,0 +1,107 @@
+"""One run of a release: where everything lies, and what earlier steps recorded."""
+
+import os
+import threading
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from tproxy_rpms.release.model import Arch, Package, Release
+from tproxy_rpms.store import digest_file, digest_tree, digest_value, hold_lock, read_outputs
+
+if TYPE_CHECKING:
+    from tproxy_rpms.builders import Builder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """A release with its folders.
+
+    Fields:
+        root: the project's folder. ccache: whether compilers go through ccache (never for a release cut).
+    """
+
+    release: Release
+    root: Path
+    ccache: bool = False
+
+    @property
+    def build(self) -> Path:
+        """The folder of everything that this release's runs leave."""
+        return self.root / "build" / self.release.name
+
+    @property
+    def sources(self) -> Path:
+        """The fetched sources with their verdicts."""
+        return self.build / "sources"
+
+    @property
+    def cache(self) -> Path:
+        """The user's cache, shared by all clones: build roots, the private apt state, ccache."""
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tproxy-rpms"
+
+    @cached_property
+    def builder(self) -> "Builder":
+        """The builder that the release names."""
+        from tproxy_rpms.builders import create_builder
+
+        return create_builder(self.release, cache=self.cache, work=self.build / "work")
+
+    def stamp(self, *words: str) -> Path:
+        """The stamp of a step, named like the step."""
+        return self.build / "stamps" / f"{'-'.join(words)}.json"
+
+    def kconfig(self, package: Package, arch: Arch) -> Path:
+        """The folder of a kernel's resolved configuration, demands and audit."""
+        return self.build / "kconfig" / f"{package.name}-{arch}"
+
+    def rpms(self, package: Package, arch: Arch) -> Path:
+        """The folder of the finished RPMs of one package and arch."""
+        return self.build / "rpms" / f"{package.name}-{arch}"
+
+    def logs(self, package: Package, arch: Arch) -> Path:
+        """The folder of root.log, build.log and state.log of one package and arch."""
+        return self.build / "logs" / f"{package.name}-{arch}"
+
+    def recorded(self, *words: str) -> dict[str, str]:
+        """What an earlier step made, file name → hex SHA-256."""
+        return {path.name: digest for path, digest in read_outputs(self.stamp(*words)).items()}
+
+    def spec_digest(self, package: Package) -> str:
+        """A digest of a package's template, of the templates that all share, and of the files that it installs."""
+        specs = self.root / "specs"
+        shared = [path for path in specs.glob("*.j2") if not path.name.endswith(".spec.j2")]
+        parts = [*shared, specs / f"{package.spec}.spec.j2", *(specs / "files" / package.spec).glob("*")]
+        return digest_value({path.name: digest_file(path) for path in sorted(parts) if path.is_file()})
+
+    def patches(self, package: Package) -> Path | None:
+        """The folder of a package's patches, or None."""
+        return self.root / "patches" / package.patches if package.patches else None
+
+    def patches_digest(self, package: Package) -> str:
+        """A digest of a package's patches; empty without patches."""
+        folder = self.patches(package)
+        return digest_tree(folder) if folder else ""
+
+    def facts(self, package: Package) -> dict[str, Any]:
+        """What of the release shapes a package's SRPM."""
+        release = self.release
+        return {
+            "package": asdict(package), "target": digest_value(asdict(release.target)), "release": release.name,
+            "revision": release.revision, "packager": release.packager, "epoch": release.epoch,
+        }  # fmt: skip
+
+    @cached_property
+    def lock(self) -> IO[str]:
+        """The lock of this release's build folder, taken at first use and kept until the process ends."""
+        command = " ".join(["doit", f"release={self.release.name}"])
+        return hold_lock(self.build / "lock", f"process {os.getpid()} ({command})")
+
+
+def share_cores() -> int:
+    """Return how many jobs one build may use: the host's cores shared among doit's workers."""
+    from doit.runner import MThreadRunner
+
+    workers = sum(isinstance(thread, MThreadRunner.DaemonThread) for thread in threading.enumerate())
+    return max(1, (os.cpu_count() or 1) // max(1, workers))

@@ -1,0 +1,43 @@
+"""Download the sources; each is checked against its digest while it arrives."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from tproxy_rpms.release.model import Source
+from tproxy_rpms.store import digest_value
+from tproxy_rpms.tasks.cut import Cut
+from tproxy_rpms.tasks.step import Step
+
+
+def create(cut: Cut) -> Iterator[Step]:
+    """Yield a step a source. What has once been fetched stays until it is damaged, pinned anew, or cleaned."""
+    for source in cut.release.sources.values():
+        yield Step(
+            stage="fetch", name=source.name, doc=describe_source(source),
+            inputs=lambda source=source: {"source": digest_value(asdict(source)), "suite": cut.release.target.suite if source.archive else ""},
+            run=lambda source=source: fetch(cut, source),
+        )  # fmt: skip
+
+
+def describe_source(source: Source) -> str:
+    """Return what `doit list` says of a source."""
+    if source.archive:
+        return f"{source.archive.kind} package {source.archive.package} of the host's archive"
+    return source.filename
+
+
+def fetch(cut: Cut, source: Source) -> tuple[Path, ...]:
+    """Fetch one source from the host's archive, the mirrors or its makers' sites."""
+    from tproxy_rpms.console import Console
+    from tproxy_rpms.sources.archive import PrivateApt, fetch_from_archive
+    from tproxy_rpms.sources.fetch import fetch_source
+
+    if source.archive:
+        apt = PrivateApt.create(suite=cut.release.target.suite, cache=cut.cache)
+        fetched = fetch_from_archive(source, directory=cut.sources, apt=apt)
+    else:
+        mirrors = [mirror for mirror in (os.environ.get("TPROXY_RPMS_MIRROR", ""), cut.release.mirror) if mirror]
+        fetched = fetch_source(source, directory=cut.sources, mirrors=mirrors, console=Console())
+    return cut.sources / fetched.file, cut.sources / f"{source.name}.fetched.json"

@@ -1,0 +1,88 @@
+"""What a run tells: a line when a step starts and ends, its error and hint when it fails, and the exit code of its class."""
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from doit.reporter import ConsoleReporter
+
+from tproxy_rpms.errors import TproxyError
+
+if TYPE_CHECKING:
+    from tproxy_rpms.tasks.cut import Cut
+
+# Tasks that only tell something: they run beside another run of the same release.
+SILENT = {"dump"}
+
+
+class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no types
+    """Plain lines; nothing for steps that are up to date but a count at the end."""
+
+    desc = "one line a step, with times"
+    cut: ClassVar["Cut"]
+
+    def __init__(self, outstream: Any, options: Any) -> None:
+        super().__init__(outstream, options)
+        self.started: dict[str, float] = {}
+        self.done: list[str] = []
+        self.current = 0
+
+    def line(self, text: str) -> None:
+        """Write one whole line at once, so that parallel steps do not mix."""
+        self.outstream.write(text + "\n")
+        self.outstream.flush()
+
+    def initialize(self, tasks: Any, selected_tasks: Any) -> None:  # noqa: ARG002  # doit's signature
+        """Take the release's lock before the first step. A run that cannot have it ends here."""
+        if set(selected_tasks) <= SILENT:
+            return
+        try:
+            _ = self.cut.lock
+        except TproxyError as error:
+            print(error, file=sys.stderr)
+            sys.exit(error.exit_code)
+
+    def execute_task(self, task: Any) -> None:
+        """A step starts."""
+        if task.actions and task.name.split(":")[0] not in SILENT:
+            self.started[task.name] = time.monotonic()
+            self.line(f"{task.name} …")
+
+    def add_success(self, task: Any) -> None:
+        """A step ended well."""
+        if task.name in self.started:
+            self.done.append(task.name)
+            self.line(f"{task.name} done in {format_seconds(time.monotonic() - self.started[task.name])}")
+
+    def add_failure(self, task: Any, fail: Any) -> None:
+        """A step failed, or waits for one that did."""
+        if fail.report:
+            self.failures.append({"task": task, "exception": fail})
+            self.line(f"{task.name} FAILED\n" + indent(fail.get_msg()))
+
+    def skip_uptodate(self, task: Any) -> None:
+        """A step is up to date."""
+        self.current += bool(task.actions)
+
+    def complete_run(self) -> None:
+        """Say where the result lies, and end with the exit code of the first failure's class."""
+        for error in self.runtime_errors:
+            self.line(error)
+        if not self.failures and (self.done or self.current):
+            where = f"; repositories in {self.cut.build / 'repo'}" if (self.cut.build / "repo").is_dir() else ""
+            self.line(f"{self.cut.release.name}: {len(self.done)} steps done, {self.current} up to date{where}")
+        codes = [code for code in (getattr(failed["exception"], "exit_code", 0) for failed in self.failures) if code]
+        if codes:
+            self.line(f"{self.cut.release.name}: {len(self.failures)} steps failed; run the same command again to go on")
+            self.outstream.flush()
+            sys.exit(codes[0])
+
+
+def format_seconds(seconds: float) -> str:
+    """Return a duration for people: 4.2 s, 6 min 31 s."""
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def indent(text: str) -> str:
+    """Return a text with each line set in by two blanks."""
+    return "\n".join(f"  {line}" for line in text.strip().splitlines())

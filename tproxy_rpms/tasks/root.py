@@ -1,0 +1,19 @@
+"""Make the build roots, one an arch, kept as archives in the user's cache."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from tproxy_rpms.store import digest_value
+from tproxy_rpms.tasks.cut import Cut
+from tproxy_rpms.tasks.step import Step
+
+
+def create(cut: Cut) -> Iterator[Step]:
+    """Yield a step an arch. Kernel configurations come first: one that misses a demand stops the cut before any root is made."""
+    after = tuple(f"kconfig:{name}:{arch}" for name, package in cut.release.packages.items() if package.kconfig for arch in cut.release.arches)
+    for arch in cut.release.arches:
+        yield Step(
+            stage="root", name=arch, doc=f"{cut.release.target.name} for {arch}", after=after,
+            inputs=lambda arch=arch: {"builder": cut.release.builder, "target": digest_value(asdict(cut.release.target)), "arch": arch},
+            run=lambda arch=arch: cut.builder.make_root(arch, log=cut.build / "logs" / f"root-{arch}.log"),
+        )  # fmt: skip

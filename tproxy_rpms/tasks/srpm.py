@@ -1,0 +1,54 @@
+"""Render the specs, check the patches, and make one SRPM a package for all arches."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tproxy_rpms.release.model import Package
+from tproxy_rpms.store import digest_code
+from tproxy_rpms.tasks.cut import Cut
+from tproxy_rpms.tasks.step import Step
+
+
+def create(cut: Cut) -> Iterator[Step]:
+    """Yield a step a package."""
+    for package in cut.release.packages.values():
+        after = [f"verify:{source}" for source in package.sources]
+        if package.kconfig:
+            after += [f"kconfig:{package.name}:{arch}" for arch in cut.release.arches]
+        yield Step(
+            stage="srpm", name=package.name, doc=f"specs/{package.spec}.spec.j2", after=tuple(after),
+            inputs=lambda package=package: inputs(cut, package), run=lambda package=package: make(cut, package),
+        )  # fmt: skip
+
+
+def inputs(cut: Cut, package: Package) -> dict[str, object]:
+    """What shapes an SRPM."""
+    configured = {arch: cut.recorded("kconfig", package.name, arch) for arch in cut.release.arches} if package.kconfig else {}
+    return cut.facts(package) | {
+        "sources": {source: cut.recorded("fetch", source) for source in package.sources}, "kconfig": configured,
+        "spec": cut.spec_digest(package), "patches": cut.patches_digest(package), "code": digest_code("packaging"),
+    }  # fmt: skip
+
+
+def make(cut: Cut, package: Package) -> tuple[Path, ...]:
+    """Make the SRPM of one package."""
+    from tproxy_rpms.packaging.patches import check_patches, read_series
+    from tproxy_rpms.packaging.spec import list_files, render_spec
+    from tproxy_rpms.packaging.srpm import build_srpm
+    from tproxy_rpms.sources.fetched import read_fetched
+
+    fetched = [read_fetched(cut.sources, source) for source in package.sources]
+    sources = [cut.sources / one.file for one in fetched]
+    folder = cut.patches(package)
+    patches = read_series(folder) if folder else ()
+    if sources:
+        check_patches(patches, sources[0])
+    files = list(list_files(package, root=cut.root))
+    if package.kconfig:
+        files += [cut.kconfig(package, arch) / f"{kind}-{arch}" for arch in cut.release.arches for kind in ("config", "demands")]
+    spec = render_spec(
+        cut.release, package, root=cut.root, version=fetched[0].version, sources=sources,
+        files=[path.name for path in files], patches=[path.name for path in patches],
+    )  # fmt: skip
+    output = cut.build / "srpms" / package.name
+    return (build_srpm(cut.release, spec=spec, name=package.name, sources=[*sources, *files, *patches], output=output),)

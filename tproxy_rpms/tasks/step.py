@@ -1,0 +1,93 @@
+"""A step: one doit task of ours, with our own idea of being up to date."""
+
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tproxy_rpms.errors import TproxyError
+from tproxy_rpms.store import is_current, read_outputs, write_stamp
+
+if TYPE_CHECKING:
+    from doit.exceptions import TaskFailed
+
+    from tproxy_rpms.tasks.cut import Cut
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A task `stage:name` that makes files.
+
+    Fields:
+        inputs: everything that shapes the outputs, cheap to tell; called when the steps of `after` are done.
+        run: does the work and returns the files that it made. after: names of tasks that come before.
+    """
+
+    stage: str
+    name: str
+    doc: str
+    inputs: Callable[[], Mapping[str, Any]]
+    run: Callable[[], Iterable[Path]]
+    after: tuple[str, ...] = ()
+
+    def to_doit(self, cut: "Cut") -> dict[str, Any]:
+        """Return the step as doit wants it. Its database plays no part: the stamp tells what is up to date."""
+        stamp = cut.stamp(self.stage, *self.name.split(":"))
+
+        def act() -> None:
+            inputs = self.inputs()
+            write_stamp(stamp, inputs=inputs, outputs=self.run())
+
+        return {
+            "basename": self.stage, "name": self.name, "doc": self.doc, "task_dep": list(self.after),
+            "actions": [guard(act)], "uptodate": [lambda: is_current(stamp, inputs=self.inputs())],
+            "clean": [guard(lambda: clean_step(cut, stamp))], "io": {"capture": False},
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Telling:
+    """A task that only prints: it always runs, and leaves nothing."""
+
+    stage: str
+    doc: str
+    run: Callable[[], None]
+
+    def to_doit(self, _cut: "Cut") -> dict[str, Any]:
+        """Return the task as doit wants it."""
+        return {"basename": self.stage, "doc": self.doc, "actions": [guard(self.run)], "uptodate": [False], "io": {"capture": False}}
+
+
+def guard(action: Callable[[], None]) -> Callable[[], "TaskFailed | None"]:
+    """Return `action` with our errors turned into doit's failures: the one edge where that happens."""
+
+    def guarded() -> "TaskFailed | None":
+        try:
+            action()
+        except TproxyError as error:
+            from doit.exceptions import TaskFailed
+
+            failure = TaskFailed(str(error))
+            failure.exit_code = error.exit_code
+            return failure
+        return None
+
+    return guarded
+
+
+def clean_step(cut: "Cut", stamp: Path) -> None:
+    """Remove what a step made, with its stamp."""
+    _ = cut.lock
+    for path in read_outputs(stamp):
+        if path.is_relative_to(cut.build):
+            path.unlink(missing_ok=True)
+            prune_empty(path.parent, cut.build)
+    stamp.unlink(missing_ok=True)
+
+
+def prune_empty(folder: Path, top: Path) -> None:
+    """Remove a folder and its parents below `top` as long as they are empty."""
+    while folder != top and folder.is_dir() and not any(folder.iterdir()):
+        shutil.rmtree(folder)
+        folder = folder.parent

@@ -1,0 +1,31 @@
+"""Check the sources again from the disk, digests and signatures; a verdict is left beside each."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from tproxy_rpms.release.model import Source
+from tproxy_rpms.store import digest_code, digest_value
+from tproxy_rpms.tasks.cut import Cut
+from tproxy_rpms.tasks.step import Step
+
+
+def create(cut: Cut) -> Iterator[Step]:
+    """Yield a step a source."""
+    for source in cut.release.sources.values():
+        yield Step(
+            stage="verify", name=source.name, doc=f"{source.name}: signature policy is {source.signature.policy}" if source.signature else source.name,
+            inputs=lambda source=source: {
+                "source": digest_value(asdict(source)), "files": cut.recorded("fetch", source.name), "code": digest_code("sources"),
+            },
+            run=lambda source=source: verify(cut, source), after=(f"fetch:{source.name}",),
+        )  # fmt: skip
+
+
+def verify(cut: Cut, source: Source) -> tuple[Path, ...]:
+    """Verify one source and return its verdict's path."""
+    from tproxy_rpms.sources.fetched import read_fetched
+    from tproxy_rpms.sources.verify import verify_source
+
+    verify_source(source, read_fetched(cut.sources, source.name), directory=cut.sources, keys=cut.cache / "keys")
+    return (cut.sources / f"{source.name}.verdict.json",)
