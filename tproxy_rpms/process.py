@@ -10,7 +10,18 @@ from pathlib import Path
 from tproxy_rpms.errors import HostError
 
 # What a command sees of the environment: no locale, time zone or tool option of the caller can leak into a result.
-PASSED_ON = ("HOME", "PATH", "TMPDIR", "http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+PASSED_ON = (
+    "HOME",
+    "PATH",
+    "TMPDIR",
+    "http_proxy",
+    "https_proxy",
+    "ftp_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+)
 
 
 class CommandError(HostError):

@@ -118,15 +118,21 @@ def write_stamp(stamp: Path, *, inputs: Mapping[str, Any], outputs: Iterable[Pat
     write_json(stamp, {"inputs": dict(inputs), "outputs": recorded})
 
 
+def read_stamp(stamp: Path) -> dict[str, Any] | None:
+    """Return a stamp's content, or None if it is missing or no stamp."""
+    content = read_json(stamp)
+    return content if isinstance(content, dict) and content.keys() == {"inputs", "outputs"} else None
+
+
 def read_outputs(stamp: Path) -> dict[Path, str]:
     """Return the outputs that a stamp records, path → hex SHA-256; empty without a stamp."""
-    content = read_json(stamp) or {"outputs": {}}
-    return {Path(path): state["sha256"] for path, state in content["outputs"].items()}
+    content = read_stamp(stamp)
+    return {Path(path): state["sha256"] for path, state in content["outputs"].items()} if content else {}
 
 
 def is_current(stamp: Path, *, inputs: Mapping[str, Any]) -> bool:
     """Tell whether a stamp has these inputs and its outputs are unharmed; refreshes the times of unharmed outputs."""
-    content = read_json(stamp)
+    content = read_stamp(stamp)
     if content is None or content["inputs"] != json.loads(json.dumps(dict(inputs), default=str)):
         return False
     touched = False

@@ -11,7 +11,10 @@ from tproxy_rpms.errors import PatchError
 from tproxy_rpms.process import run_command
 
 TOUCHED = re.compile(r"^(?:---|\+\+\+) (?P<path>[^\t\n]+)", re.MULTILINE)
-FAILED = re.compile(r"^(?:\d+ out of \d+ hunks? .*|Hunk #\d+ FAILED.*|can't find file to patch.*|.*malformed patch.*|.*already exists.*)", re.MULTILINE)
+FAILED = re.compile(
+    r"^(?:\d+ out of \d+ hunks? .*|Hunk #\d+ FAILED.*|can't find file to patch.*|.*malformed patch.*|.*already exists.*)",
+    re.MULTILINE,
+)
 
 
 def read_series(folder: Path) -> tuple[Path, ...]:
@@ -23,7 +26,9 @@ def read_series(folder: Path) -> tuple[Path, ...]:
     try:
         lines = [line.split("#", 1)[0].strip() for line in series.read_text().splitlines()]
     except OSError as error:
-        raise PatchError(f"{series}: {error.strerror}", hint="a patches folder needs a series file that lists its patches") from error
+        raise PatchError(
+            f"{series}: {error.strerror}", hint="a patches folder needs a series file that lists its patches"
+        ) from error
     patches = tuple(folder / line for line in lines if line)
     missing = [f"{series}: {patch.name}: no such file" for patch in patches if not patch.is_file()]
     unlisted = [f"{path}: not listed in {series}" for path in sorted(folder.glob("*.patch")) if path not in patches]
@@ -66,7 +71,9 @@ def apply_patches(patches: Sequence[Path], tree: Path) -> None:
         argv = ["patch", "-p1", "--fuzz=0", "--forward", "--no-backup-if-mismatch", "--reject-file=-", f"--input={patch}"]
         result = run_command(argv, cwd=tree, check=False)
         if result.returncode:
-            raise PatchError(describe_failure(patch, result.stdout + result.stderr), hint="refresh the patch against the pinned source")
+            raise PatchError(
+                describe_failure(patch, result.stdout + result.stderr), hint="refresh the patch against the pinned source"
+            )
 
 
 def describe_failure(patch: Path, output: str) -> str:

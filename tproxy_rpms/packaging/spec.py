@@ -29,7 +29,14 @@ def list_files(package: Package, *, root: Path) -> tuple[Path, ...]:
 
 
 def render_spec(
-    release: Release, package: Package, *, root: Path, version: str, sources: Sequence[Path], files: Sequence[str], patches: Sequence[str]
+    release: Release,
+    package: Package,
+    *,
+    root: Path,
+    version: str,
+    sources: Sequence[Path],
+    files: Sequence[str],
+    patches: Sequence[str],
 ) -> str:
     """Return the spec of a package for the release's target.
 
@@ -58,9 +65,13 @@ def render_spec(
     except jinja2.TemplateSyntaxError as error:
         raise SpecError(f"specs/{error.name}:{error.lineno}: {error.message}") from error
     except jinja2.TemplateNotFound as error:
-        raise SpecError(f"specs/{error.name}: no such template", hint=f"write it, or mend packages.{package.name}.spec") from error
+        raise SpecError(
+            f"specs/{error.name}: no such template", hint=f"write it, or mend packages.{package.name}.spec"
+        ) from error
     except jinja2.UndefinedError as error:
-        raise SpecError(f"specs/{template}: {error.message}", hint=f"targets/{release.target.name}.toml may lack a trait") from error
+        raise SpecError(
+            f"specs/{template}: {error.message}", hint=f"targets/{release.target.name}.toml may lack a trait"
+        ) from error
 
 
 def name_requirement(target: Target, name: str) -> str:

@@ -31,7 +31,9 @@ def build_srpm(release: Release, *, spec: str, name: str, sources: Sequence[Path
         try:
             run_command(enter_topdir(top, rpmbuild_argv(name)), env={"SOURCE_DATE_EPOCH": str(release.epoch), "HOME": TOPDIR})
         except CommandError as error:
-            raise SpecError(f"{name}.spec: rpmbuild refuses it\n{error.output.strip()}", hint=f"mend specs/{name}.spec.j2") from error
+            raise SpecError(
+                f"{name}.spec: rpmbuild refuses it\n{error.output.strip()}", hint=f"mend specs/{name}.spec.j2"
+            ) from error
         made = list((top / "SRPMS").glob("*.src.rpm"))
         if len(made) != 1:
             raise BuildError(f"{name}.spec: rpmbuild left {len(made)} SRPMs, not one")

@@ -40,7 +40,10 @@ def inputs(cut: Cut, package: Package, arch: Arch) -> dict[str, object]:
     """What shapes a resolved configuration."""
     assert package.kconfig is not None
     paths = [path for name in package.kconfig.fragments for path in fragment_paths(cut.root, name, arch)]
-    return tree_inputs(cut, package) | {"kconfig": asdict(package.kconfig), "fragments": {path.name: digest_file(path) for path in paths}}
+    return tree_inputs(cut, package) | {
+        "kconfig": asdict(package.kconfig),
+        "fragments": {path.name: digest_file(path) for path in paths},
+    }
 
 
 def fragment_paths(root: Path, name: str, arch: Arch) -> list[Path]:
@@ -82,7 +85,9 @@ def resolve(cut: Cut, package: Package, arch: Arch) -> tuple[Path, ...]:
     fragments = read_fragments([path for name in package.kconfig.fragments for path in fragment_paths(cut.root, name, arch)])
     config, audit, demands = folder / f"config-{arch}", folder / f"audit-{arch}.json", folder / f"demands-{arch}"
     folder.mkdir(parents=True, exist_ok=True)
-    resolve_config(tree, arch=arch, base=package.kconfig.base, fragments=fragments, output=config, log=folder / f"resolve-{arch}.log")
+    resolve_config(
+        tree, arch=arch, base=package.kconfig.base, fragments=fragments, output=config, log=folder / f"resolve-{arch}.log"
+    )
     findings = explain_findings(tree, config, audit_config(fragments, config), arch=arch)
     write_audit(audit, findings, arch=arch)
     print(render_table(findings, arch=arch), flush=True)

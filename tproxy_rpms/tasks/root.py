@@ -10,7 +10,12 @@ from tproxy_rpms.tasks.step import Step
 
 def create(cut: Cut) -> Iterator[Step]:
     """Yield a step an arch. Kernel configurations come first: one that misses a demand stops the cut before any root is made."""
-    after = tuple(f"kconfig:{name}:{arch}" for name, package in cut.release.packages.items() if package.kconfig for arch in cut.release.arches)
+    after = tuple(
+        f"kconfig:{name}:{arch}"
+        for name, package in cut.release.packages.items()
+        if package.kconfig
+        for arch in cut.release.arches
+    )
     for arch in cut.release.arches:
         yield Step(
             stage="root", name=arch, doc=f"{cut.release.target.name} for {arch}", after=after,

@@ -56,7 +56,13 @@ class Telling:
 
     def to_doit(self, _cut: "Cut") -> dict[str, Any]:
         """Return the task as doit wants it."""
-        return {"basename": self.stage, "doc": self.doc, "actions": [guard(self.run)], "uptodate": [False], "io": {"capture": False}}
+        return {
+            "basename": self.stage,
+            "doc": self.doc,
+            "actions": [guard(self.run)],
+            "uptodate": [False],
+            "io": {"capture": False},
+        }
 
 
 def guard(action: Callable[[], None]) -> Callable[[], "TaskFailed | None"]:
