@@ -18,7 +18,7 @@ def test_a_file_that_fails_halfway_keeps_its_old_content(tmp_path: Path) -> None
         temporary.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["target"]
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]
 
 
 def test_a_folder_replaces_the_old_one_as_a_whole(tmp_path: Path) -> None:
@@ -27,8 +27,8 @@ def test_a_folder_replaces_the_old_one_as_a_whole(tmp_path: Path) -> None:
             assert not (folder / "a").exists()
             for name in names:
                 (folder / name).touch()
-    assert os.listdir(tmp_path / "folder") == ["c"]
-    assert os.listdir(tmp_path) == ["folder"]
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["c"]
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
 @pytest.fixture
@@ -87,7 +87,10 @@ def test_the_second_holder_is_told_who_is_first(tmp_path: Path) -> None:
 
 
 def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
-    code = "import os, sys; from pathlib import Path; from tproxy_rpms.store import hold_lock; x = hold_lock(Path(sys.argv[1]), 'child'); os.kill(os.getpid(), 9)"
+    code = (
+        "import os, sys; from pathlib import Path; from tproxy_rpms.store import hold_lock;"
+        "lock = hold_lock(Path(sys.argv[1]), 'child'); os.kill(os.getpid(), 9)"
+    )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "lock")], check=False)
     hold_lock(tmp_path / "lock", "after").close()
 

@@ -69,6 +69,7 @@ def enter_topdir(top: Path, argv: Sequence[str]) -> list[str]:
     return [
         bwrap, "--unshare-all", "--die-with-parent", "--uid", "0", "--gid", "0", "--hostname", "srpm",
         "--ro-bind", "/usr", "/usr", "--ro-bind", "/etc", "/etc",
-        "--symlink", "usr/bin", "/bin", "--symlink", "usr/sbin", "/sbin", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64",
+        "--symlink", "usr/bin", "/bin", "--symlink", "usr/sbin", "/sbin",
+        "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64",
         "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--bind", str(top), TOPDIR, "--chdir", TOPDIR, *argv,
     ]  # fmt: skip

@@ -88,9 +88,13 @@ class Cut:
         """What of the release shapes a package's SRPM."""
         release = self.release
         return {
-            "package": asdict(package), "target": digest_value(asdict(release.target)), "release": release.name,
-            "revision": release.revision, "packager": release.packager, "epoch": release.epoch,
-        }  # fmt: skip
+            "package": asdict(package),
+            "target": digest_value(asdict(release.target)),
+            "release": release.name,
+            "revision": release.revision,
+            "packager": release.packager,
+            "epoch": release.epoch,
+        }
 
     @cached_property
     def lock(self) -> IO[str]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from tproxy_rpms.release.model import Source
@@ -15,10 +16,17 @@ def create(cut: Cut) -> Iterator[Step]:
     """Yield a step a source. What has once been fetched stays until it is damaged, pinned anew, or cleaned."""
     for source in cut.release.sources.values():
         yield Step(
-            stage="fetch", name=source.name, doc=describe_source(source),
-            inputs=lambda source=source: {"source": digest_value(asdict(source)), "suite": cut.release.target.suite if source.archive else ""},
-            run=lambda source=source: fetch(cut, source),
-        )  # fmt: skip
+            stage="fetch",
+            name=source.name,
+            doc=describe_source(source),
+            inputs=partial(inputs, cut, source),
+            run=partial(fetch, cut, source),
+        )
+
+
+def inputs(cut: Cut, source: Source) -> dict[str, str]:
+    """What shapes a fetched file; not our code, so that a mended fetch does not download again."""
+    return {"source": digest_value(asdict(source)), "suite": cut.release.target.suite if source.archive else ""}
 
 
 def describe_source(source: Source) -> str:

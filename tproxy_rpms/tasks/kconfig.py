@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from tproxy_rpms.release.model import Arch, Package
@@ -16,24 +17,32 @@ def create(cut: Cut) -> Iterator[Step]:
         if package.kconfig is None:
             continue
         yield Step(
-            stage="kconfig", name=f"{package.name}:tree", doc=f"unpack what configuring {package.name} needs",
-            inputs=lambda package=package: tree_inputs(cut, package), run=lambda package=package: unpack(cut, package),
+            stage="kconfig",
+            name=f"{package.name}:tree",
+            doc=f"unpack what configuring {package.name} needs",
+            inputs=partial(tree_inputs, cut, package),
+            run=partial(unpack, cut, package),
             after=(f"verify:{package.sources[0]}",),
-        )  # fmt: skip
+        )
         for arch in cut.release.arches:
             yield Step(
-                stage="kconfig", name=f"{package.name}:{arch}", doc=f"{package.kconfig.base} and {', '.join(package.kconfig.fragments)}",
-                inputs=lambda package=package, arch=arch: inputs(cut, package, arch),
-                run=lambda package=package, arch=arch: resolve(cut, package, arch), after=(f"kconfig:{package.name}:tree",),
-            )  # fmt: skip
+                stage="kconfig",
+                name=f"{package.name}:{arch}",
+                doc=f"{package.kconfig.base} and {', '.join(package.kconfig.fragments)}",
+                inputs=partial(inputs, cut, package, arch),
+                run=partial(resolve, cut, package, arch),
+                after=(f"kconfig:{package.name}:tree",),
+            )
 
 
 def tree_inputs(cut: Cut, package: Package) -> dict[str, object]:
     """What shapes the unpacked tree."""
     return {
-        "source": cut.recorded("fetch", package.sources[0]), "verdict": cut.recorded("verify", package.sources[0]),
-        "patches": cut.patches_digest(package), "code": digest_code("kernel", "packaging"),
-    }  # fmt: skip
+        "source": cut.recorded("fetch", package.sources[0]),
+        "verdict": cut.recorded("verify", package.sources[0]),
+        "patches": cut.patches_digest(package),
+        "code": digest_code("kernel", "packaging"),
+    }
 
 
 def inputs(cut: Cut, package: Package, arch: Arch) -> dict[str, object]:

@@ -19,13 +19,18 @@ def create(cut: Cut) -> Iterator[Step]:
 def make_step(cut: Cut, name: str, steps: Sequence[tuple[str, ...]]) -> Step:
     """Return the step that makes one repository out of what `steps` made."""
     return Step(
-        stage="repo", name=name, doc=f"build/{cut.release.name}/repo/{name}", after=tuple(":".join(words) for words in steps),
+        stage="repo",
+        name=name,
+        doc=f"build/{cut.release.name}/repo/{name}",
+        after=tuple(":".join(words) for words in steps),
         inputs=lambda: {
-            "packages": {":".join(words): cut.recorded(*words) for words in steps}, "epoch": cut.release.epoch,
-            "metadata": [cut.release.target.repo_checksum, cut.release.target.repo_compress], "code": digest_code("publish"),
+            "packages": {":".join(words): cut.recorded(*words) for words in steps},
+            "epoch": cut.release.epoch,
+            "metadata": [cut.release.target.repo_checksum, cut.release.target.repo_compress],
+            "code": digest_code("publish"),
         },
         run=lambda: make(cut, name, steps),
-    )  # fmt: skip
+    )
 
 
 def make(cut: Cut, name: str, steps: Sequence[tuple[str, ...]]) -> tuple[Path, ...]:

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
+from pathlib import Path
 
+from tproxy_rpms.release.model import Arch
 from tproxy_rpms.store import digest_value
 from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.step import Step
@@ -18,7 +21,20 @@ def create(cut: Cut) -> Iterator[Step]:
     )
     for arch in cut.release.arches:
         yield Step(
-            stage="root", name=arch, doc=f"{cut.release.target.name} for {arch}", after=after,
-            inputs=lambda arch=arch: {"builder": cut.release.builder, "target": digest_value(asdict(cut.release.target)), "arch": arch},
-            run=lambda arch=arch: cut.builder.make_root(arch, log=cut.build / "logs" / f"root-{arch}.log"),
-        )  # fmt: skip
+            stage="root",
+            name=arch,
+            doc=f"{cut.release.target.name} for {arch}",
+            after=after,
+            inputs=partial(inputs, cut, arch),
+            run=partial(make, cut, arch),
+        )
+
+
+def inputs(cut: Cut, arch: Arch) -> dict[str, object]:
+    """What a root is asked to be; what is in it is the archive's business, and its digest is recorded."""
+    return {"builder": cut.release.builder, "target": digest_value(asdict(cut.release.target)), "arch": arch}
+
+
+def make(cut: Cut, arch: Arch) -> tuple[Path, ...]:
+    """Make the root of one arch."""
+    return cut.builder.make_root(arch, log=cut.build / "logs" / f"root-{arch}.log")

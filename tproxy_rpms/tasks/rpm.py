@@ -1,6 +1,7 @@
 """Build the RPMs, each in a clean root without network."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from tproxy_rpms.release.model import Arch, Package
@@ -15,17 +16,24 @@ def create(cut: Cut) -> Iterator[Step]:
         for arch in cut.release.arches:
             needed = tuple(f"rpm:{name}:{arch}" for name in package.after)
             yield Step(
-                stage="rpm", name=f"{package.name}:{arch}", doc=f"{package.name} for {arch}", after=(f"srpm:{package.name}", f"root:{arch}", *needed),
-                inputs=lambda package=package, arch=arch: inputs(cut, package, arch), run=lambda package=package, arch=arch: build(cut, package, arch),
-            )  # fmt: skip
+                stage="rpm",
+                name=f"{package.name}:{arch}",
+                doc=f"{package.name} for {arch}",
+                after=(f"srpm:{package.name}", f"root:{arch}", *needed),
+                inputs=partial(inputs, cut, package, arch),
+                run=partial(build, cut, package, arch),
+            )
 
 
 def inputs(cut: Cut, package: Package, arch: Arch) -> dict[str, object]:
     """What shapes the RPMs of a package and arch."""
     return {
-        "srpm": cut.recorded("srpm", package.name), "root": cut.recorded("root", arch), "ccache": cut.ccache,
-        "requires": {name: cut.recorded("rpm", name, arch) for name in package.after}, "code": digest_code("builders"),
-    }  # fmt: skip
+        "srpm": cut.recorded("srpm", package.name),
+        "root": cut.recorded("root", arch),
+        "ccache": cut.ccache,
+        "requires": {name: cut.recorded("rpm", name, arch) for name in package.after},
+        "code": digest_code("builders"),
+    }
 
 
 def build(cut: Cut, package: Package, arch: Arch) -> tuple[Path, ...]:
@@ -35,7 +43,14 @@ def build(cut: Cut, package: Package, arch: Arch) -> tuple[Path, ...]:
     (srpm,) = read_outputs(cut.stamp("srpm", package.name))
     requires = tuple(path for name in package.after for path in read_outputs(cut.stamp("rpm", name, arch)))
     job = Job(
-        package=package.name, srpm=srpm, arch=arch, results=cut.rpms(package, arch), logs=cut.logs(package, arch), jobs=share_cores(),
-        requires=requires, ccache=cut.cache / "ccache" if cut.ccache else None, epoch=cut.release.epoch,
-    )  # fmt: skip
+        package=package.name,
+        srpm=srpm,
+        arch=arch,
+        results=cut.rpms(package, arch),
+        logs=cut.logs(package, arch),
+        jobs=share_cores(),
+        requires=requires,
+        ccache=cut.cache / "ccache" if cut.ccache else None,
+        epoch=cut.release.epoch,
+    )
     return cut.builder.build(job).rpms

@@ -1,6 +1,7 @@
 """Render the specs, check the patches, and make one SRPM a package for all arches."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from tproxy_rpms.release.model import Package
@@ -16,18 +17,25 @@ def create(cut: Cut) -> Iterator[Step]:
         if package.kconfig:
             after += [f"kconfig:{package.name}:{arch}" for arch in cut.release.arches]
         yield Step(
-            stage="srpm", name=package.name, doc=f"specs/{package.spec}.spec.j2", after=tuple(after),
-            inputs=lambda package=package: inputs(cut, package), run=lambda package=package: make(cut, package),
-        )  # fmt: skip
+            stage="srpm",
+            name=package.name,
+            doc=f"specs/{package.spec}.spec.j2",
+            after=tuple(after),
+            inputs=partial(inputs, cut, package),
+            run=partial(make, cut, package),
+        )
 
 
 def inputs(cut: Cut, package: Package) -> dict[str, object]:
     """What shapes an SRPM."""
     configured = {arch: cut.recorded("kconfig", package.name, arch) for arch in cut.release.arches} if package.kconfig else {}
     return cut.facts(package) | {
-        "sources": {source: cut.recorded("fetch", source) for source in package.sources}, "kconfig": configured,
-        "spec": cut.spec_digest(package), "patches": cut.patches_digest(package), "code": digest_code("packaging"),
-    }  # fmt: skip
+        "sources": {source: cut.recorded("fetch", source) for source in package.sources},
+        "kconfig": configured,
+        "spec": cut.spec_digest(package),
+        "patches": cut.patches_digest(package),
+        "code": digest_code("packaging"),
+    }
 
 
 def make(cut: Cut, package: Package) -> tuple[Path, ...]:
@@ -47,8 +55,13 @@ def make(cut: Cut, package: Package) -> tuple[Path, ...]:
     if package.kconfig:
         files += [cut.kconfig(package, arch) / f"{kind}-{arch}" for arch in cut.release.arches for kind in ("config", "demands")]
     spec = render_spec(
-        cut.release, package, root=cut.root, version=fetched[0].version, sources=sources,
-        files=[path.name for path in files], patches=[path.name for path in patches],
-    )  # fmt: skip
+        cut.release,
+        package,
+        root=cut.root,
+        version=fetched[0].version,
+        sources=sources,
+        files=[path.name for path in files],
+        patches=[path.name for path in patches],
+    )
     output = cut.build / "srpms" / package.name
     return (build_srpm(cut.release, spec=spec, name=package.name, sources=[*sources, *files, *patches], output=output),)

@@ -40,10 +40,15 @@ class Step:
             write_stamp(stamp, inputs=inputs, outputs=self.run())
 
         return {
-            "basename": self.stage, "name": self.name, "doc": self.doc, "task_dep": list(self.after),
-            "actions": [guard(act)], "uptodate": [lambda: is_current(stamp, inputs=self.inputs())],
-            "clean": [guard(lambda: clean_step(cut, stamp))], "io": {"capture": False},
-        }  # fmt: skip
+            "basename": self.stage,
+            "name": self.name,
+            "doc": self.doc,
+            "task_dep": list(self.after),
+            "actions": [guard(act)],
+            "uptodate": [lambda: is_current(stamp, inputs=self.inputs())],
+            "clean": [guard(lambda: clean_step(cut, stamp))],
+            "io": {"capture": False},
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from tproxy_rpms.release.model import Source
@@ -13,13 +14,20 @@ from tproxy_rpms.tasks.step import Step
 def create(cut: Cut) -> Iterator[Step]:
     """Yield a step a source."""
     for source in cut.release.sources.values():
+        policy = f", signature: {source.signature.policy}" if source.signature else ""
         yield Step(
-            stage="verify", name=source.name, doc=f"{source.name}: signature policy is {source.signature.policy}" if source.signature else source.name,
-            inputs=lambda source=source: {
-                "source": digest_value(asdict(source)), "files": cut.recorded("fetch", source.name), "code": digest_code("sources"),
-            },
-            run=lambda source=source: verify(cut, source), after=(f"fetch:{source.name}",),
-        )  # fmt: skip
+            stage="verify",
+            name=source.name,
+            doc=f"{source.name}{policy}",
+            inputs=partial(inputs, cut, source),
+            run=partial(verify, cut, source),
+            after=(f"fetch:{source.name}",),
+        )
+
+
+def inputs(cut: Cut, source: Source) -> dict[str, object]:
+    """What shapes a verdict."""
+    return {"source": digest_value(asdict(source)), "files": cut.recorded("fetch", source.name), "code": digest_code("sources")}
 
 
 def verify(cut: Cut, source: Source) -> tuple[Path, ...]:
