@@ -71,7 +71,7 @@ def test_an_el5_target_gets_md5_digests_and_a_gzip_payload(tmp_path: Path) -> No
 
 
 def test_a_spec_that_rpm_refuses_is_told_with_rpms_words(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="(?s)bad.spec.*Version field must be present"):
+    with pytest.raises(SpecError, match=r"(?s)bad\.spec.*Version field must be present"):
         build_srpm(make_release(), spec="Name: bad\n", name="bad", sources=[], output=tmp_path / "srpm")
     assert not (tmp_path / "srpm").exists()
 
