@@ -39,7 +39,8 @@ def describe_source(source: Source) -> str:
 def fetch(cut: Cut, source: Source) -> tuple[Path, ...]:
     """Fetch one source from the host's archive, the mirrors or its makers' sites."""
     from tproxy_rpms.console import Console
-    from tproxy_rpms.sources.archive import PrivateApt, fetch_from_archive
+    from tproxy_rpms.sources.apt import PrivateApt
+    from tproxy_rpms.sources.archive import fetch_from_archive
     from tproxy_rpms.sources.fetch import fetch_source
 
     if source.archive:
