@@ -1,1 +1,75 @@
-"""."""
+"""Builders turn an SRPM into RPMs for one arch. A new builder is one new module with a `create` function."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+from tproxy_rpms.errors import UserError
+from tproxy_rpms.release.model import Arch, Release
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One package to build for one arch.
+
+    Fields:
+        results: the folder that will hold just this job's RPMs; replaced as a whole, only by a build that succeeded.
+        logs: the folder of root.log, build.log and state.log.
+        jobs: how many compilers may run at once.
+        requires: RPMs of this cut to install in the root first.
+        ccache: a folder for ccache, or None for none (a release cut).
+        epoch: seconds since 1970, given to the build as SOURCE_DATE_EPOCH.
+    """
+
+    package: str
+    srpm: Path
+    arch: Arch
+    results: Path
+    logs: Path
+    jobs: int
+    epoch: int
+    requires: tuple[Path, ...] = ()
+    ccache: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a build left: its RPMs and its logs, all whole."""
+
+    rpms: tuple[Path, ...]
+    logs: tuple[Path, ...]
+
+
+class Builder(Protocol):
+    """What the tasks ask of a builder."""
+
+    def make_root(self, arch: Arch, *, log: Path) -> tuple[Path, ...]:
+        """Make the build root of an arch if it is not there, and return the files that stand for it.
+
+        Raises RootError when it cannot be made.
+        """
+
+    def build(self, job: Job) -> Result:
+        """Build one package for one arch in a clean root.
+
+        Raises BuildError with the useful end of build.log when the build fails or lacks a requirement.
+        """
+
+
+def create_builder(release: Release, *, cache: Path, work: Path) -> Builder:
+    """Return the builder that the release names.
+
+    Args:
+        cache: the user's cache, where roots are kept. work: a folder for what lasts as long as a build.
+
+    Raises UserError for a builder that does not exist.
+    """
+    try:
+        module = import_module(f"tproxy_rpms.builders.{release.builder}")
+        return cast(Builder, module.create(release, cache=cache, work=work))
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise UserError(
+            f"{release.files[-1] if release.files else release.name}: builder: there is no builder {release.builder!r} here yet",
+            hint='use builder = "chroot"',
+        ) from error

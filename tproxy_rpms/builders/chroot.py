@@ -1,0 +1,150 @@
+"""The chroot builder: rpmbuild in a clean mmdebstrap root, under constant paths, without network."""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tproxy_rpms.builders import Job, Result
+from tproxy_rpms.builders.namespace import remove_argv, reserve_memory, unshare_argv
+from tproxy_rpms.builders.root import BUILDER_HOME, BUILDER_UID, Root, RootStore
+from tproxy_rpms.errors import BuildError, RootError
+from tproxy_rpms.packaging.header import Header, read_header
+from tproxy_rpms.process import CommandError, run_command
+from tproxy_rpms.release.model import RPM_ARCH, Arch, Release
+from tproxy_rpms.store import whole_folder
+
+HERE = Path(__file__).parent
+
+# The status of inner.sh when rpmbuild itself failed.
+RPMBUILD_FAILED = 100
+
+# Lines of a build log that tell what went wrong.
+TELLING = re.compile(r"error:|Error \d|\*\*\* |fatal:|undefined reference|No such file|not found|cannot |FAILED", re.IGNORECASE)
+SHOWN = 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChrootBuilder:
+    """Builds in roots of one target. `work` holds roots that are too large for memory, while they are in use."""
+
+    release: Release
+    roots: RootStore
+    work: Path
+
+    def make_root(self, arch: Arch, *, log: Path) -> tuple[Path, ...]:
+        """Make the root of an arch and return its archive."""
+        return (self.roots.make(arch, log=log).archive,)
+
+    def build(self, job: Job) -> Result:
+        """Build one package; see the protocol."""
+        root = self.roots.find(job.arch)
+        if root is None:
+            raise RootError(f"{job.arch}: the build root is gone or damaged", hint=f"run doit root:{job.arch}")
+        header = read_header(job.srpm)
+        check_requirements(job, header, root)
+        logs = start_logs(job.logs)
+        with whole_folder(job.results) as results:
+            self.run_rpmbuild(job, root, results)
+            (results / ".job.src.rpm").unlink()
+            rpms = sorted(results.glob("*.rpm"))
+            check_rpms(job, rpms)
+            for rpm in rpms:
+                rpm.chmod(0o644)
+                os.utime(rpm, (job.epoch, job.epoch))
+        return Result(rpms=tuple(job.results / rpm.name for rpm in rpms), logs=logs)
+
+    def run_rpmbuild(self, job: Job, root: Root, results: Path) -> None:
+        """Unpack the root, enter it, and build."""
+        shutil.copyfile(job.srpm, results / ".job.src.rpm")
+        (results / ".job.src.rpm").chmod(0o644)
+        folder = self.work / f"{job.package}-{job.arch}"
+        run_command(remove_argv(folder))
+        folder.mkdir(parents=True)
+        with reserve_memory() as memory, tempfile.TemporaryDirectory(prefix="tproxy-rpms-requires-") as requires:
+            for rpm in job.requires:
+                shutil.copyfile(rpm, Path(requires) / rpm.name)
+            try:
+                run_command(enter_argv(job, root, folder=folder, memory=memory, results=results, requires=Path(requires)))
+            except CommandError as error:
+                raise describe_failure(job, error.status) from error
+            finally:
+                run_command(remove_argv(folder), check=False)
+
+
+def enter_argv(job: Job, root: Root, *, folder: Path, memory: int, results: Path, requires: Path) -> list[str]:
+    """Return the command that builds a job: a shell that opens the logs, then the namespaces, then enter.sh."""
+    if job.ccache:
+        job.ccache.mkdir(parents=True, exist_ok=True)
+    redirect = 'state=$1 build=$2 root=$3; shift 3; exec "$@" 3>>"$state" 4>>"$build" >>"$root" 2>&1'
+    logs = [str(job.logs / name) for name in ("state.log", "build.log", "root.log")]
+    target = RPM_ARCH[job.arch]
+    return [
+        "sh", "-c", redirect, "sh", *logs, *unshare_argv(), "sh", str(HERE / "enter.sh"), str(folder), str(root.archive), str(memory),
+        target, str(results), str(requires), str(job.ccache or ""), str(HERE / "inner.sh"),
+        target, str(job.jobs), str(job.epoch), str(BUILDER_UID), BUILDER_HOME,
+    ]  # fmt: skip
+
+
+def start_logs(folder: Path) -> tuple[Path, ...]:
+    """Begin empty logs, so that a failure never shows an older build's words."""
+    folder.mkdir(parents=True, exist_ok=True)
+    logs = tuple(folder / name for name in ("root.log", "build.log", "state.log"))
+    for log in logs:
+        log.write_text("")
+    return logs
+
+
+def check_requirements(job: Job, header: Header, root: Root) -> None:
+    """Raise BuildError naming every build requirement that neither the root nor this cut's RPMs provide."""
+    provided = root.provides | {name for rpm in job.requires for name in read_header(rpm).provides}
+    missing = [name for name in header.requires if name not in provided and not name.startswith("rpmlib(")]
+    if missing:
+        raise BuildError(
+            f"{job.srpm.name}: the {job.arch} root lacks {', '.join(missing)}",
+            hint="add it to build_packages in the target's file (names maps EL's names to the target's), or to the package's `after`",
+        )
+
+
+def check_rpms(job: Job, rpms: Sequence[Path]) -> None:
+    """Raise BuildError unless there are RPMs and each is for the arch that was asked for."""
+    if not rpms:
+        raise BuildError(f"{job.srpm.name}: rpmbuild for {job.arch} left no RPM", hint=f"see {job.logs / 'build.log'}")
+    for rpm in rpms:
+        arch = read_header(rpm).arch
+        if arch not in (RPM_ARCH[job.arch], "noarch"):
+            raise BuildError(
+                f"{rpm.name}: its header says {arch}, asked for was {RPM_ARCH[job.arch]}", hint="mend the spec's arch tags"
+            )
+
+
+def describe_failure(job: Job, status: int) -> BuildError | RootError:
+    """Return the error for a build that ended with `status`, with the useful end of the right log."""
+    failed = status == RPMBUILD_FAILED
+    log = job.logs / ("build.log" if failed else "root.log")
+    what = "rpmbuild failed" if failed else f"the root could not be entered (status {status})"
+    text = f"{job.package} for {job.arch}: {what}\n{useful_end(log.read_text(errors='replace'))}"
+    return (BuildError if failed else RootError)(text, hint=f"the whole log: {log}")
+
+
+def useful_end(log: str) -> str:
+    """Return the lines around the first error of a log, then its last telling lines; all of a short log."""
+    lines = log.splitlines()
+    telling = [number for number, line in enumerate(lines) if TELLING.search(line)]
+    if len(lines) <= SHOWN or not telling:
+        return "\n".join(lines[-SHOWN:])
+    # make -j goes on after an error: the cause stands before the first "*** … Error N", not at the log's end.
+    stop = next((number for number in telling if re.search(r"\*\*\* |Error \d", lines[number])), telling[-1])
+    first = range(max(0, stop - SHOWN + 5), stop + 1)
+    last = range(max(stop + 1, len(lines) - 4), len(lines))
+    return "\n".join(
+        [*(lines[number] for number in first), *(["…"] if last.start > stop + 1 else []), *(lines[number] for number in last)]
+    )
+
+
+def create(release: Release, *, cache: Path, work: Path) -> ChrootBuilder:
+    """Return the builder of a release."""
+    return ChrootBuilder(release=release, roots=RootStore(target=release.target, cache=cache), work=work)
