@@ -1,0 +1,56 @@
+"""The resolved release as TOML: a file that stands alone and reads back to the same release."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from tproxy_rpms.release.load import SCHEMA
+from tproxy_rpms.release.model import Release
+
+# Fields that the reader derives, or that are written in another place.
+DERIVED = {"name", "files", "digests", "target", "epoch"}
+
+
+def dump_release(release: Release) -> str:
+    """Return TOML text; comments tell the files it came from."""
+    head = "".join(f"# {path}\n" for path in release.files)
+    epoch = datetime.fromtimestamp(release.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    top = f'schema = {SCHEMA}\nepoch = {epoch}\ntarget = {quote(release.target.name)}\n'
+    return head + top + render_table(release, "")
+
+
+def render_table(value: Any, path: str) -> str:
+    """Return a dataclass's or mapping's plain values, then its tables."""
+    items = collect_items(value)
+    plain = "".join(f"{quote_key(key)} = {quote(item)}\n" for key, item in items.items() if not is_table(item))
+    tables = [(key, item) for key, item in items.items() if is_table(item)]
+    text = (f"\n[{path}]\n" if path and (plain or not tables) else "") + plain
+    return text + "".join(render_table(item, f"{path}.{quote_key(key)}" if path else quote_key(key)) for key, item in tables)
+
+
+def collect_items(value: Any) -> dict[str, Any]:
+    """Return what of a value is written: no derived fields, no empty optional ones; digests among a source's own keys."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    items = {field.name: getattr(value, field.name) for field in fields(value) if field.name not in DERIVED}
+    kept = {key: item for key, item in items.items() if item not in ("", None, (), 0) or key in ("summary", "signers")}
+    return kept | dict(getattr(value, "digests", {}))
+
+
+def is_table(value: Any) -> bool:
+    """Tell whether a value is written as a table of its own."""
+    return isinstance(value, Mapping) or is_dataclass(value)
+
+
+def quote(value: Any) -> str:
+    """Return a plain value as TOML; JSON's way of writing texts is TOML's too."""
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(quote(item) for item in value) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def quote_key(key: str) -> str:
+    """Return a key, quoted where TOML wants it."""
+    return key if key.replace("-", "").replace("_", "").isalnum() and key.isascii() else json.dumps(key)
