@@ -17,7 +17,7 @@ def dump_release(release: Release) -> str:
     """Return TOML text; comments tell the files it came from."""
     head = "".join(f"# {path}\n" for path in release.files)
     epoch = datetime.fromtimestamp(release.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    top = f'schema = {SCHEMA}\nepoch = {epoch}\ntarget = {quote(release.target.name)}\n'
+    top = f"schema = {SCHEMA}\nepoch = {epoch}\ntarget = {quote(release.target.name)}\n"
     return head + top + render_table(release, "")
 
 

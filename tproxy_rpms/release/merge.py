@@ -1,8 +1,8 @@
 """How `extends` builds one release file on another.
 
-Tables merge key by key, to any depth; every other value (text, number, list) replaces the one below. `remove` lists dotted keys of
-the file below that are dropped before that: `remove = ["sources.linux.signature", "packages.libcap2"]`. `schema`, `extends` and
-`remove` speak of their own file alone.
+Tables merge key by key, to any depth; every other value (text, number, list) replaces the one below. `remove` lists dotted keys
+of the file below that are dropped before that: `remove = ["sources.linux.signature", "packages.libcap2"]`. `schema`, `extends`
+and `remove` speak of their own file alone.
 """
 
 from collections.abc import Iterator, Mapping

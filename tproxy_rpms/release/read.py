@@ -46,7 +46,9 @@ def check_source(source: Source, table: Table) -> None:
         if not source.version:
             table.complain("version", "missing")
     elif source.urls or source.digests or source.signature or source.version:
-        table.complain("archive", "an archive source has no urls, digests, version or signature: the archive's own signature vouches for it")
+        table.complain(
+            "archive", "an archive source has no urls, digests, version or signature: the archive's own signature vouches for it"
+        )
     if source.size < 0 or source.limit <= 0 or source.size > source.limit:
         table.complain("size", f"{source.size} bytes is not between 0 and the limit of {source.limit}")
 
@@ -62,7 +64,9 @@ def read_signature(table: Table) -> Signature:
         urls=table.urls("urls"),
         signers=signers,
         keys=keys,
-        over="uncompressed" if table.choice("over", ("compressed", "uncompressed"), "compressed") == "uncompressed" else "compressed",
+        over="uncompressed"
+        if table.choice("over", ("compressed", "uncompressed"), "compressed") == "uncompressed"
+        else "compressed",
         policy=cast(Policy, table.choice("policy", POLICIES, "require")),
     )
     if signature.policy == "require" and not signers:
@@ -74,7 +78,9 @@ def read_signature(table: Table) -> Signature:
 def read_archive(table: Table) -> Archive:
     """Return one archive table."""
     kind = table.choice("kind", ("binary", "source"))
-    archive = Archive(kind="binary" if kind == "binary" else "source", package=table.take("package", str), member=table.take("member", str, ""))
+    archive = Archive(
+        kind="binary" if kind == "binary" else "source", package=table.take("package", str), member=table.take("member", str, "")
+    )
     if (archive.kind == "binary") != bool(archive.member):
         table.complain("member", "names a file inside a binary package; a source package has none")
     table.finish()

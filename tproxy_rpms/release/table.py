@@ -23,7 +23,15 @@ class Table:
         problems: where every problem goes, as `file: key: what is wrong`.
     """
 
-    def __init__(self, data: Mapping[str, Any], *, file: Path, problems: list[str], path: str = "", origins: Mapping[str, Path] | None = None) -> None:
+    def __init__(
+        self,
+        data: Mapping[str, Any],
+        *,
+        file: Path,
+        problems: list[str],
+        path: str = "",
+        origins: Mapping[str, Path] | None = None,
+    ) -> None:
         self.data, self.file, self.path = data, file, path
         self.problems, self.origins = problems, origins or {}
         self.known: set[str] = set()
@@ -38,7 +46,7 @@ class Table:
         self.problems.append(f"{self.origins.get(key, self.origins.get(self.path, self.file))}: {key}: {text}")
 
     def take(self, name: str, kind: type[T], default: T | None = None) -> T:
-        """Return a value of a kind; without a default a missing key is a problem. A problem gives the default or an empty value."""
+        """Return a value of a kind; without a default a missing key is a problem. A problem gives an empty value."""
         self.known.add(name)
         if name not in self.data:
             if default is None:

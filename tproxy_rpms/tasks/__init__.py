@@ -63,6 +63,7 @@ def configure_doit(cut: Cut) -> dict[str, Any]:
         "reporter": LineReporter,
         "continue": True,  # one arch that fails does not stop the other
         "par_type": "thread",
+        "verbosity": 2,
         "num_process": os.cpu_count() or 1,
     }
 

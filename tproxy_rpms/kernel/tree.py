@@ -1,0 +1,67 @@
+"""The part of a kernel's source that configuring reads, unpacked with suspicion."""
+
+import copy
+import posixpath
+import tarfile
+from pathlib import Path, PurePosixPath
+
+from tproxy_rpms.errors import VerifyError
+from tproxy_rpms.store import whole_folder
+
+NOT_ORIGINAL = "this is not the tarball that its makers published"
+
+
+def unpack_tree(tarball: Path, directory: Path) -> Path:
+    """Unpack what configuring needs of a kernel tarball into `directory`, which is replaced as a whole, and return it.
+
+    Left out are drivers' and file systems' C sources, documentation and device trees: nine tenths of the files.
+    Raises VerifyError for a member that would leave the directory: `../`, an absolute path, or a link that does.
+    """
+    with whole_folder(directory) as folder:
+        try:
+            with tarfile.open(tarball, "r|*") as archive:
+                archive.extractall(folder, members=(kept for member in archive if (kept := select_member(member))))
+        except tarfile.TarError as error:
+            raise VerifyError(f"{tarball.name}: {error}", hint=NOT_ORIGINAL) from error
+    return directory
+
+
+def select_member(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    """Return a member without the top folder, or None if configuring does not need it. Every member is checked, kept or not."""
+    check_member(member)
+    relative = PurePosixPath(*PurePosixPath(member.name).parts[1:])
+    if not relative.parts or not is_needed(relative) or not (member.isdir() or member.isfile() or member.issym()):
+        return None
+    kept = copy.copy(member)
+    kept.name, kept.mode = str(relative), (member.mode & 0o755) | 0o600
+    return kept
+
+
+def check_member(member: tarfile.TarInfo) -> None:
+    """Raise VerifyError for a member that would write or point outside the folder that it is unpacked to, or is a device.
+
+    Python has this as tarfile.data_filter since 3.11.4; Debian 12's 3.11.2 has not.
+    """
+    links = []
+    if member.issym():
+        links = [posixpath.join(posixpath.dirname(member.name), member.linkname)]
+    elif member.islnk():
+        links = [member.linkname]
+    for path in (member.name, *links):
+        normal = posixpath.normpath(path)
+        if normal.startswith("/") or normal.split("/", 1)[0] == "..":
+            what = f"a link to {member.linkname}" if links else "a file"
+            raise VerifyError(f"{member.name}: {what} outside the tarball's own folder", hint=NOT_ORIGINAL)
+    if not (member.isfile() or member.isdir() or links):
+        raise VerifyError(f"{member.name}: a device or pipe in a source tarball", hint=NOT_ORIGINAL)
+
+
+def is_needed(path: PurePosixPath) -> bool:
+    """Tell whether configuring reads a file: Makefiles, Kconfig, scripts, the arch's configurations, and a few headers."""
+    if path.name.startswith(("Makefile", "Kconfig", "Kbuild")) or path.suffix == ".mk":
+        return path.parts[0] not in ("Documentation", "samples") or path.name.startswith("Kconfig")
+    if path.parts[0] in ("scripts",):
+        return True
+    if path.parts[:2] == ("arch", "x86"):
+        return path.parts[2:3] == ("configs",) or path.suffix in (".sh", ".tbl")
+    return path.parts[:2] == ("include", "config") or path.name in ("localversion", "compiler-version.h")
