@@ -83,8 +83,9 @@ def enter_argv(job: Job, root: Root, *, folder: Path, memory: int, results: Path
     logs = [str(job.logs / name) for name in ("state.log", "build.log", "root.log")]
     target = RPM_ARCH[job.arch]
     return [
-        "sh", "-c", redirect, "sh", *logs, *unshare_argv(), "sh", str(HERE / "enter.sh"), str(folder), str(root.archive), str(memory),
-        target, str(results), str(requires), str(job.ccache or ""), str(HERE / "inner.sh"),
+        "sh", "-c", redirect, "sh", *logs, *unshare_argv(), "sh", str(HERE / "enter.sh"),
+        str(folder), str(root.archive), str(memory), target, str(results), str(requires), str(job.ccache or ""),
+        str(HERE / "inner.sh"),
         target, str(job.jobs), str(job.epoch), str(BUILDER_UID), BUILDER_HOME,
     ]  # fmt: skip
 
@@ -105,7 +106,7 @@ def check_requirements(job: Job, header: Header, root: Root) -> None:
     if missing:
         raise BuildError(
             f"{job.srpm.name}: the {job.arch} root lacks {', '.join(missing)}",
-            hint="add it to build_packages in the target's file (names maps EL's names to the target's), or to the package's `after`",
+            hint="add it to the target's build_packages (its `names` maps EL's names), or to the package's `after`",
         )
 
 

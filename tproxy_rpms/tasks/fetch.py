@@ -38,15 +38,16 @@ def describe_source(source: Source) -> str:
 
 def fetch(cut: Cut, source: Source) -> tuple[Path, ...]:
     """Fetch one source from the host's archive, the mirrors or its makers' sites."""
-    from tproxy_rpms.console import Console
-    from tproxy_rpms.sources.apt import PrivateApt
-    from tproxy_rpms.sources.archive import fetch_from_archive
-    from tproxy_rpms.sources.fetch import fetch_source
-
     if source.archive:
+        from tproxy_rpms.sources.apt import PrivateApt
+        from tproxy_rpms.sources.archive import fetch_from_archive
+
         apt = PrivateApt.create(suite=cut.release.target.suite, cache=cut.cache)
         fetched = fetch_from_archive(source, directory=cut.sources, apt=apt)
     else:
+        from tproxy_rpms.console import Console
+        from tproxy_rpms.sources.fetch import fetch_source
+
         mirrors = [mirror for mirror in (os.environ.get("TPROXY_RPMS_MIRROR", ""), cut.release.mirror) if mirror]
         fetched = fetch_source(source, directory=cut.sources, mirrors=mirrors, console=Console())
     return cut.sources / fetched.file, cut.sources / f"{source.name}.fetched.json"
