@@ -4,6 +4,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from doit.exceptions import UnmetDependency
 from doit.reporter import ConsoleReporter
 
 from tproxy_rpms.errors import TproxyError
@@ -55,10 +56,13 @@ class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no ty
             self.line(f"{task.name} done in {format_seconds(time.monotonic() - self.started[task.name])}")
 
     def add_failure(self, task: Any, fail: Any) -> None:
-        """A step failed, or waits for one that did."""
-        if fail.report:
-            self.failures.append({"task": task, "exception": fail})
-            self.line(f"{task.name} FAILED\n" + indent(fail.get_msg()))
+        """A step failed, or needs one that did."""
+        if isinstance(fail, UnmetDependency):
+            if task.actions:
+                self.line(f"{task.name} not done: needs {', '.join(fail.get_msg().split())}")
+            return
+        self.failures.append({"task": task, "exception": fail})
+        self.line(f"{task.name} FAILED\n" + indent(fail.get_msg()))
 
     def skip_uptodate(self, task: Any) -> None:
         """A step is up to date."""
