@@ -1,0 +1,192 @@
+"""The release file: strict, all errors at once, merged by rule, dumped to what reads back."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tproxy_rpms.errors import ReleaseError
+from tproxy_rpms.release.dump import dump_release
+from tproxy_rpms.release.load import load_release
+from tproxy_rpms.release.merge import Layers, merge_layer
+
+SHIPPED = sorted(path.stem for path in (Path(__file__).parents[2] / "releases").glob("*.toml"))
+
+GOOD = """\
+schema = 1
+summary = "one"
+epoch = 2026-11-01T00:00:00Z
+revision = "1"
+packager = "A <a@example.org>"
+target = "debian-12"
+builder = "chroot"
+[sources.hello]
+version = "1.0"
+urls = ["https://example.org/hello-1.0.tar.gz"]
+sha256 = "{digest}"
+[packages.hello]
+spec = "squid"
+sources = ["hello"]
+"""
+GOOD = GOOD.replace("{digest}", "a" * 64)
+
+
+@pytest.fixture
+def root(tmp_path: Path, project: Path) -> Path:
+    """A project of its own, with the real specs, targets and fragments."""
+    for name in ("specs", "targets", "kconfig"):
+        shutil.copytree(project / name, tmp_path / name)
+    (tmp_path / "releases").mkdir()
+    (tmp_path / "patches").mkdir()
+    return tmp_path
+
+
+def write(root: Path, text: str, name: str = "one") -> Path:
+    path = root / "releases" / f"{name}.toml"
+    path.write_text(text)
+    return path
+
+
+def problems_of(root: Path, text: str) -> tuple[str, ...]:
+    write(root, text)
+    with pytest.raises(ReleaseError) as caught:
+        load_release("one", root=root)
+    assert caught.value.exit_code == 11
+    return caught.value.problems
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_release_loads_and_its_dump_reads_back_the_same(name: str, project: Path, tmp_path: Path) -> None:
+    release = load_release(name, root=project)
+    copy = tmp_path / f"{name}.toml"
+    copy.write_text(dump_release(release))
+    again = load_release(str(copy), root=project)
+    assert dump_release(again).split("\n", len(again.files))[-1] == dump_release(release).split("\n", len(release.files))[-1]
+    assert (again.sources, again.packages, again.target, again.epoch) == (release.sources, release.packages, release.target, release.epoch)
+
+
+def test_the_mission_pins_what_the_facts_say(project: Path) -> None:
+    release = load_release("centos5", root=project)
+    assert release.sources["linux"].digests["sha256"] == "d7b9f19b92fd5c693c16cd62f441d051b699f28ec6a175d1b464e58bacd8c78f"
+    assert all({"sha256", "md5"} <= source.digests.keys() for source in release.sources.values())
+    assert all(source.signature and source.signature.signers for source in release.sources.values())
+
+
+def test_a_good_file_loads_with_its_defaults(root: Path) -> None:
+    write(root, GOOD)
+    release = load_release("one", root=root)
+    assert (release.name, release.arches, release.epoch) == ("one", ("x86_64", "i386"), 1793491200)
+    assert release.sources["hello"].filename == "hello-1.0.tar.gz"
+
+
+def test_a_path_outside_the_project_can_extend_a_name_and_a_neighbour(root: Path, tmp_path: Path) -> None:
+    write(root, GOOD)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "base.toml").write_text('schema = 1\nextends = "one"\nrevision = "2"\n')
+    (tmp_path / "mine" / "top.toml").write_text('schema = 1\nextends = "./base.toml"\nsummary = "mine"\n')
+    release = load_release(str(tmp_path / "mine" / "top.toml"), root=root)
+    assert (release.name, release.revision, release.summary, len(release.files)) == ("top", "2", "mine", 3)
+
+
+def test_all_errors_come_at_once_each_with_file_key_and_cure(root: Path) -> None:
+    text = GOOD.replace("revision", "revisoin").replace('sources = ["hello"]', 'sources = ["helo"]\nafter = [1]')
+    text = text.replace("https://example.org/", "example.org/").replace("a" * 64, "abc").replace("schema = 1", "schema = 2")
+    problems = problems_of(root, text)
+    expected = [
+        "one.toml: schema: 2 is not known here",
+        "one.toml: revisoin: unknown key; did you mean revision?",
+        "one.toml: revision: missing",
+        "one.toml: sources.hello.urls: 'example.org/hello-1.0.tar.gz' is no URL",
+        "one.toml: sources.hello.sha256: must be 64 hex digits, not 3 characters",
+        "one.toml: packages.hello.sources: there is no source 'helo'; did you mean hello?",
+        "one.toml: packages.hello.after: item 1 must be text",
+    ]
+    for text in expected:
+        assert any(text in problem for problem in problems), (text, problems)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('sha256 = "' + "a" * 64 + '"', "", "sources.hello.sha256: missing"),
+        ("schema = 1", "", "schema: missing"),
+        ("2026-11-01T00:00:00Z", '"yesterday"', "epoch: not text ('yesterday')"),
+        ("2026-11-01T00:00:00Z", "2026-11-01T00:00:00", "epoch: not"),
+        ('"debian-12"', '"debian-21"', "target: 'debian-21' is none of centos-5, debian-12; did you mean debian-12?"),
+        ('"chroot"', '"chrot"', "builder: 'chrot' is none of chroot, mock; did you mean chroot?"),
+        ('spec = "squid"', 'spec = "squib"', "packages.hello.spec: there is no specs/squib.spec.j2; did you mean squid?"),
+        ('spec = "squid"', 'spec = "squid"\npatches = "none"', "packages.hello.patches: there is no patches/none/series"),
+        ('spec = "squid"', 'spec = "squid"\nafter = ["hello"]', "packages.hello.after: goes in a circle"),
+        ('revision = "1"', "revision = 1", "revision: must be text, not a whole number (1)"),
+        ('version = "1.0"', 'version = "1.0"\nfilename = "../up"', "sources.hello.filename: '../up' must be a plain file name"),
+        ('version = "1.0"', 'version = "1.0"\nmd5 = "zz"', "sources.hello.md5: must be 32 hex digits"),
+        ('version = "1.0"', 'version = "1.0"\narchive = {kind = "source", package = "x"}', "sources.hello.archive: an archive source has no"),
+    ],
+)
+def test_one_thing_wrong_is_told(root: Path, old: str, new: str, message: str) -> None:
+    assert old in GOOD
+    problems = problems_of(root, GOOD.replace(old, new, 1))
+    assert any(message in problem for problem in problems), problems
+
+
+def test_a_signature_is_pinned_by_full_fingerprints(root: Path) -> None:
+    signature = '[sources.hello.signature]\nurls = ["https://example.org/x.sig"]\nsigners = ["DEADBEEF"]\npolicy = "requires"\n'
+    problems = problems_of(root, GOOD.replace("[packages.hello]", signature + "[packages.hello]"))
+    assert any("signers: 'DEADBEEF' is no full fingerprint" in problem for problem in problems)
+    assert any("policy: 'requires' is none of require, report, none; did you mean require?" in problem for problem in problems)
+
+
+def test_a_circle_of_extends_is_named(root: Path) -> None:
+    write(root, 'schema = 1\nextends = "two"\n')
+    write(root, 'schema = 1\nextends = "one"\n', name="two")
+    with pytest.raises(ReleaseError, match=r"extends: goes in a circle: .*two\.toml.*one\.toml"):
+        load_release("one", root=root)
+
+
+def test_broken_toml_names_the_line(root: Path) -> None:
+    assert "line 2" in problems_of(root, "schema = 1\nsummary = \n")[0]
+
+
+def test_an_unknown_release_is_suggested(root: Path) -> None:
+    write(root, GOOD, name="bookworm")
+    with pytest.raises(ReleaseError, match=r"bokworm: no such release; did you mean bookworm\?"):
+        load_release("bokworm", root=root)
+
+
+def test_an_error_names_the_file_of_the_chain_that_it_is_in(root: Path) -> None:
+    write(root, GOOD.replace("revision", "revisoin"), name="below")
+    problems = problems_of(root, 'schema = 1\nextends = "below"\nsumary = "x"\n')
+    assert any(problem.startswith(str(root / "releases/below.toml")) and "revisoin" in problem for problem in problems)
+    assert any(problem.startswith(str(root / "releases/one.toml")) and "sumary" in problem for problem in problems)
+
+
+def test_remove_drops_inherited_keys_and_complains_of_what_is_not_there(root: Path) -> None:
+    write(root, GOOD.replace("version =", "limit = 5\nversion ="), name="below")
+    write(root, 'schema = 1\nextends = "below"\nremove = ["sources.hello.limit"]\n')
+    assert load_release("one", root=root).sources["hello"].limit == 512 << 20
+    problems = problems_of(root, 'schema = 1\nextends = "below"\nremove = ["sources.hallo"]\n')
+    assert any("remove: 'sources.hallo' is not in what it extends" in problem for problem in problems)
+
+
+KEYS = st.sampled_from("abc")
+TABLES = st.recursive(st.dictionaries(KEYS, st.integers()), lambda inner: st.dictionaries(KEYS, st.integers() | inner), max_leaves=12)
+
+
+@given(below=TABLES, above=TABLES)
+def test_merging_keeps_all_that_is_above_and_what_it_does_not_name(below: dict[str, Any], above: dict[str, Any]) -> None:
+    base, _ = merge_layer(Layers(), below, path=Path("below"))
+    merged, _ = merge_layer(base, above, path=Path("above"))
+    check_merged(merged.data, below, above)
+    assert merge_layer(Layers(), below, path=Path("below"))[0].data == base.data == below
+
+
+def check_merged(merged: dict[str, Any], below: dict[str, Any], above: dict[str, Any]) -> None:
+    assert merged.keys() == below.keys() | above.keys()
+    for key, value in merged.items():
+        if isinstance(above.get(key), dict) and isinstance(below.get(key), dict):
+            check_merged(value, below[key], above[key])
+        else:
+            assert value == above.get(key, below.get(key))
