@@ -65,7 +65,12 @@ def test_every_shipped_release_loads_and_its_dump_reads_back_the_same(name: str,
     copy.write_text(dump_release(release))
     again = load_release(str(copy), root=project)
     assert dump_release(again).split("\n", len(again.files))[-1] == dump_release(release).split("\n", len(release.files))[-1]
-    assert (again.sources, again.packages, again.target, again.epoch) == (release.sources, release.packages, release.target, release.epoch)
+    assert (again.sources, again.packages, again.target, again.epoch) == (
+        release.sources,
+        release.packages,
+        release.target,
+        release.epoch,
+    )
 
 
 def test_the_mission_pins_what_the_facts_say(project: Path) -> None:
@@ -123,7 +128,11 @@ def test_all_errors_come_at_once_each_with_file_key_and_cure(root: Path) -> None
         ('revision = "1"', "revision = 1", "revision: must be text, not a whole number (1)"),
         ('version = "1.0"', 'version = "1.0"\nfilename = "../up"', "sources.hello.filename: '../up' must be a plain file name"),
         ('version = "1.0"', 'version = "1.0"\nmd5 = "zz"', "sources.hello.md5: must be 32 hex digits"),
-        ('version = "1.0"', 'version = "1.0"\narchive = {kind = "source", package = "x"}', "sources.hello.archive: an archive source has no"),
+        (
+            'version = "1.0"',
+            'version = "1.0"\narchive = {kind = "source", package = "x"}',
+            "sources.hello.archive: an archive source has no",
+        ),
     ],
 )
 def test_one_thing_wrong_is_told(root: Path, old: str, new: str, message: str) -> None:
@@ -172,7 +181,9 @@ def test_remove_drops_inherited_keys_and_complains_of_what_is_not_there(root: Pa
 
 
 KEYS = st.sampled_from("abc")
-TABLES = st.recursive(st.dictionaries(KEYS, st.integers()), lambda inner: st.dictionaries(KEYS, st.integers() | inner), max_leaves=12)
+TABLES = st.recursive(
+    st.dictionaries(KEYS, st.integers()), lambda inner: st.dictionaries(KEYS, st.integers() | inner), max_leaves=12
+)
 
 
 @given(below=TABLES, above=TABLES)

@@ -133,7 +133,7 @@ def receive(
                     raise DownloadError(f"{url}: more than the limit of {limit} bytes")
                 clock.check(url, len(piece))
     if total and done < total:
-        raise BrokenBodyError(f"{url}: the body ended at {done} of {total} bytes")
+        raise BrokenBodyError(f"{url}: the body ended too soon, at {done} of {total} bytes")
     if total and done > total:
         raise DownloadError(f"{url}: {done} bytes came, {total} were announced")
     return {name: each.hexdigest() for name, each in zip(algorithms, hashes, strict=True)}
@@ -223,6 +223,8 @@ def describe_answer(headers: Mapping[str, str]) -> dict[str, str]:
 def explain(error: BaseException) -> str:
     """Return the innermost reason of a network error in one line."""
     text = str(error.args[0] if error.args else error)
+    if "IncompleteRead" in text:
+        return "the body ended too soon"
     match = re.search(
         r"(Connection refused|timed out|Name or service not known|Temporary failure[^']*|Exceeded \d+ redirects)", str(error)
     )

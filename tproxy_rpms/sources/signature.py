@@ -160,10 +160,10 @@ def run_gpgv(path: Path, home: Path, *, over: str) -> list[list[str]]:
         argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=clean_environment()
     ) as gpgv:
         assert gpgv.stdin and gpgv.stdout
-        with cast("IO[bytes]", opener(path, "rb") if opener else path.open("rb")) as stream, gpgv.stdin as sink:
-            # gpgv may give up early; its status says why.
-            with contextlib.suppress(BrokenPipeError):
-                shutil.copyfileobj(stream, sink, 1 << 20)
+        # gpgv may give up early; its status says why.
+        source = cast("IO[bytes]", opener(path, "rb") if opener else path.open("rb"))
+        with source, gpgv.stdin, contextlib.suppress(BrokenPipeError):
+            shutil.copyfileobj(source, gpgv.stdin, 1 << 20)
         output = gpgv.stdout.read().decode(errors="replace")
     return [line.split()[1:] for line in output.splitlines() if line.startswith("[GNUPG:] ")]
 
