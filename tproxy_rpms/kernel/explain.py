@@ -18,8 +18,11 @@ _environment = threading.Lock()
 
 
 def explain_findings(tree: Path, config: Path, findings: Sequence[Finding], *, arch: Arch) -> tuple[Finding, ...]:
-    """Return the findings with the blocking symbols of each miss; unchanged where kconfiglib cannot read the tree."""
-    if all(finding.state == "kept" for finding in findings):
+    """Return the findings with the blocking symbols of each miss; unchanged where kconfiglib cannot read the tree.
+
+    Without a miss that stops the cut there is nothing to explain: optional lines carry their reason.
+    """
+    if not any(finding.fatal for finding in findings):
         return tuple(findings)
     try:
         kconfig = load_kconfig(tree, config, arch=arch)
@@ -35,9 +38,11 @@ def load_kconfig(tree: Path, config: Path, *, arch: Arch) -> Any:
     import kconfiglib
 
     class Lenient(kconfiglib.Kconfig):  # type: ignore[misc]  # kconfiglib carries no types
-        """Takes the stray `;` behind a prompt that 2.6.30 has in drivers/hwmon/Kconfig."""
+        """Takes the stray `;` behind a prompt that 2.6.30 has in drivers/hwmon/Kconfig, and `modules` as it is since 5.18."""
 
         def _tokenize(self, line: str) -> Any:
+            if line.strip() == "modules":
+                return super()._tokenize("option modules\n")
             try:
                 return super()._tokenize(line)
             except kconfiglib.KconfigError:

@@ -1,0 +1,73 @@
+"""Fragments: what a line means, and what is said of one that means nothing."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tproxy_rpms.errors import KconfigError
+from tproxy_rpms.kernel.fragment import parse_fragment, read_fragments
+
+SYMBOLS = st.text("ABCXYZ0189_", min_size=1, max_size=12)
+VALUES = st.sampled_from(["y", "m", "n", "7", "0x10", '"text with # and \\" in it"', '""'])
+
+
+def parse(text: str) -> tuple[list, list[str]]:
+    problems: list[str] = []
+    return list(parse_fragment(text, file=Path("x.config"), problems=problems)), problems
+
+
+def test_a_line_demands_forbids_or_wishes() -> None:
+    demands, problems = parse(
+        "# a comment\n\nCONFIG_A=m\n# CONFIG_B is not set\nCONFIG_C=n\nCONFIG_D=y # optional: came with 3.0\n"
+    )
+    assert problems == []
+    assert [(demand.symbol, demand.value, demand.kind, demand.reason, demand.line) for demand in demands] == [
+        ("A", "m", "demand", "", 3),
+        ("B", "n", "forbid", "", 4),
+        ("C", "n", "forbid", "", 5),
+        ("D", "y", "optional", "came with 3.0", 6),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line", ["CONFIG_A", "A=y", "CONFIG_A = y", "CONFIG_A=", "CONFIG_A=y # optional:", "CONFIG_A=y # why", "config_A=y"]
+)
+def test_a_line_that_means_nothing_is_a_problem(line: str) -> None:
+    demands, problems = parse(f"CONFIG_OK=y\n{line}\n")
+    assert [demand.symbol for demand in demands] == ["OK"]
+    assert len(problems) == 1
+    assert problems[0].startswith("x.config:2: ")
+
+
+def test_all_problems_of_all_files_come_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a.config").write_text("CONFIG_A=y\nnonsense\n")
+    (tmp_path / "b.config").write_text("CONFIG_A=m\n")
+    with pytest.raises(KconfigError) as caught:
+        read_fragments([tmp_path / "a.config", tmp_path / "b.config", tmp_path / "c.config"])
+    assert caught.value.exit_code == 12
+    for text in ("a.config:2: 'nonsense'", "b.config:1: CONFIG_A=m, but", "a.config:1 says CONFIG_A=y", "c.config: No such file"):
+        assert text in caught.value.message
+
+
+@given(symbol=SYMBOLS, value=VALUES)
+def test_what_a_demand_writes_reads_back_the_same(symbol: str, value: str) -> None:
+    (demand,), problems = parse(f"CONFIG_{symbol}={value}\n")
+    assert problems == []
+    (again,), problems = parse(demand.text + "\n")
+    assert problems == []
+    assert (again.symbol, again.value) == (symbol, value)
+
+
+@given(text=st.text())
+def test_no_text_makes_the_parser_fall_over(text: str) -> None:
+    demands, problems = parse(text)
+    lines = [line.strip() for line in text.splitlines()]
+    telling = [line for line in lines if line and (not line.startswith("#") or line.startswith("# CONFIG_"))]
+    assert len(demands) + len(problems) <= len(telling)
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "kconfig").glob("*.config")), ids=lambda path: path.name)
+def test_the_shipped_fragments_are_valid(path: Path) -> None:
+    assert read_fragments([path])[0].demands
