@@ -31,7 +31,7 @@ def states(findings: tuple[Finding, ...]) -> dict[str, str]:
 
 @pytest.mark.parametrize("base", ["slim", "defconfig"])
 def test_what_can_be_set_is_kept(tmp_path: Path, base: str) -> None:
-    text = "CONFIG_NET=y\nCONFIG_NETFILTER_ADVANCED=y\nCONFIG_NETFILTER_XT_MATCH_SOCKET=m\n"
+    text = "CONFIG_MODULES=y\nCONFIG_NET=y\nCONFIG_NETFILTER_ADVANCED=y\nCONFIG_NETFILTER_XT_MATCH_SOCKET=m\n"
     text += "CONFIG_LOG_SHIFT=15\n# CONFIG_TINY is not set\n"
     findings = resolve(tmp_path, text, base=base)
     assert set(states(findings).values()) == {"kept"}
