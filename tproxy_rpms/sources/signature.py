@@ -14,7 +14,7 @@ from typing import IO, Any, Literal, cast
 
 from tproxy_rpms.process import clean_environment, require_tool, run_command
 from tproxy_rpms.release.model import Policy, Signature
-from tproxy_rpms.sources.download import DownloadError, read_small
+from tproxy_rpms.sources.place import DownloadError, read_small
 
 Finding = Literal[
     "good",
