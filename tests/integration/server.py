@@ -34,9 +34,11 @@ class Handler(BaseHTTPRequestHandler):
         if lie.isdigit():
             self.send_error(int(lie))
         elif lie == "loop":
-            self.send_response(302)
-            self.send_header("Location", self.path)
-            self.end_headers()
+            self.redirect(self.path)
+        elif lie == "inside":
+            self.redirect("file:///etc/passwd")
+        elif lie == "moved":
+            self.redirect(f"/{name}", endless=True)
         elif body is None:
             self.send_error(404)
         else:
@@ -50,10 +52,28 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
 
+    def redirect(self, target: str, *, endless: bool = False) -> None:
+        """Send elsewhere; `endless` with a body that never ends."""
+        self.send_response(302)
+        self.send_header("Location", target)
+        self.end_headers()
+        self.close_connection = True
+        try:
+            while endless:
+                self.wfile.write(b"moved" * 1000)
+        except OSError:
+            return
+
+    def start(self) -> int:
+        """The byte that the client wants to go on at; 0 without a Range header."""
+        return int((self.headers.get("Range") or "0").removeprefix("bytes=").rstrip("-"))
+
     def serve_well(self, body: bytes) -> None:
-        wanted = self.headers.get("Range")
-        if wanted and self.headers.get("If-Range") == self.server.etag:
-            start = int(wanted.removeprefix("bytes=").rstrip("-"))
+        if self.start() and self.headers.get("If-Range") == self.server.etag:
+            start = self.start()
+            if start >= len(body):
+                self.head(0, status=416, Content_Range=f"bytes */{len(body)}")
+                return
             self.head(len(body) - start, status=206, Content_Range=f"bytes {start}-{len(body) - 1}/{len(body)}")
             self.wfile.write(body[start:])
         else:
@@ -81,6 +101,44 @@ class Handler(BaseHTTPRequestHandler):
             self.head(len(body))
             self.wfile.write(b"x" * (len(body) // 2))
 
+    def serve_careless(self, body: bytes) -> None:
+        """Breaks off; goes on in another file without a word; serves well from then on."""
+        if self.start():
+            self.head(len(body) - self.start(), status=206, Content_Range=f"bytes {self.start()}-{len(body) - 1}/{len(body)}")
+            self.wfile.write(body[self.start() :])
+        elif len(self.server.requests) == 1:
+            self.head(len(body))
+            self.wfile.write(b"x" * (len(body) // 2))
+        else:
+            self.serve_well(body)
+
+    def serve_always_breaks(self, body: bytes) -> None:
+        """Gives a quarter more than 1 MiB at a time, and breaks off."""
+        start, end = self.start(), self.start() + (5 << 18)
+        if start:
+            self.head(len(body) - start, status=206, Content_Range=f"bytes {start}-{len(body) - 1}/{len(body)}")
+        else:
+            self.head(len(body))
+        self.wfile.write(body[start:end])
+
+    def serve_stalls(self, body: bytes) -> None:
+        """Gives half, and then nothing for a long time; goes on well."""
+        if self.start():
+            self.serve_well(body)
+            return
+        self.head(len(body))
+        self.wfile.write(body[: len(body) // 2])
+        self.wfile.flush()
+        time.sleep(20)
+
+    def serve_junk(self, body: bytes) -> None:
+        """A length that is no number."""
+        self.send_response(200)
+        self.send_header("Content-Length", "many")
+        self.end_headers()
+        self.close_connection = True
+        self.wfile.write(body)
+
     def serve_wrong(self, body: bytes) -> None:
         """The right length, other bytes."""
         self.head(len(body))
@@ -106,7 +164,7 @@ class Handler(BaseHTTPRequestHandler):
         """A byte now and then."""
         self.head(len(body))
         try:
-            for byte in body[:200]:
+            for byte in body:
                 self.wfile.write(bytes([byte]))
                 self.wfile.flush()
                 time.sleep(0.05)
