@@ -21,7 +21,7 @@ from pathlib import Path
 
 # Runs in a process of its own, so that its memory is its own: prints the most that it had, in KiB.
 FETCH = """
-import resource, sys
+import sys
 from pathlib import Path
 from tproxy_rpms.console import Console
 from tproxy_rpms.release.model import Source
@@ -30,7 +30,7 @@ from tproxy_rpms.sources.fetch import fetch_source
 url, digest, limit, directory = sys.argv[1:]
 source = Source(name="big", version="1", urls=(url,), filename="big.tar", digests={"sha256": digest}, limit=int(limit))
 fetch_source(source, directory=Path(directory), mirrors=(), console=Console())
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM:")))
 """
 
 
