@@ -75,7 +75,7 @@ def stage_creator(stage: str, cut: Cut) -> Callable[[], Iterator[dict[str, Any]]
         module = import_module(f"tproxy_rpms.tasks.{stage}")
         heading = (module.__doc__ or "").splitlines()[0]
         tasks = [step.to_doit(cut) for step in module.create(cut)]
-        if any("name" in task for task in tasks):
+        if all("name" in task for task in tasks):
             yield {"basename": stage, "name": None, "doc": heading}
         yield from tasks
 

@@ -78,7 +78,7 @@ def unpack(cut: Cut, package: Package) -> tuple[Path, ...]:
     check_patches(patches, tarball)
     tree = unpack_tree(tarball, tree_path(cut, package))
     apply_patches(patches, tree)
-    return tree / "Makefile", tree / "arch" / "x86" / "Kconfig"
+    return tree / "Makefile", tree / "scripts" / "kconfig" / "Makefile"
 
 
 def resolve(cut: Cut, package: Package, arch: Arch) -> tuple[Path, ...]:
