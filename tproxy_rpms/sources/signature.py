@@ -7,33 +7,42 @@ import lzma
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import IO, Any, Literal, cast, get_args
+from urllib.parse import urlsplit
 
-from tproxy_rpms.process import clean_environment, require_tool, run_command
+from tproxy_rpms.process import clean_environment, require_tool
 from tproxy_rpms.release.model import Policy, Signature
-from tproxy_rpms.sources.place import DownloadError, read_small
+from tproxy_rpms.sources.keyring import Keyring
+from tproxy_rpms.sources.place import CHUNK, DownloadError, mirror_url, read_small
+from tproxy_rpms.store import write_whole
 
+# From the best proof to none; of several signatures on a file, the best one counts.
 Finding = Literal[
     "good",
     "weak",
     "expired signature",
     "expired key",
     "revoked key",
-    "unknown key",
     "bad",
-    "no signature",
+    "unsupported",
+    "unknown key",
     "no key",
+    "no signature",
     "not checked",
 ]
+FINDINGS: tuple[Finding, ...] = get_args(Finding)
 
 # Findings that prove, with whatever doubt, that a pinned key signed these very bytes.
 SIGNED = ("good", "weak", "expired signature", "expired key")
 
-# RFC 4880, 9.1 and 9.4: what gpgv's status lines call an algorithm by.
-PUBLIC_KEYS: Mapping[str, str] = {"1": "RSA", "3": "RSA", "17": "DSA", "19": "ECDSA", "22": "EdDSA"}
+# Findings that a newer copy of the key may mend: it may have got a longer life, or a new subkey.
+OUTDATED = ("expired key", "unknown key")
+
+# RFC 4880, 9.4: what gpgv's status lines call a hash by.
 HASHES: Mapping[str, str] = {
     "1": "MD5",
     "2": "SHA1",
@@ -44,9 +53,20 @@ HASHES: Mapping[str, str] = {
     "11": "SHA224",
 }
 WEAK_HASHES = ("MD5", "SHA1", "RIPEMD160")
-LEAST_BITS: Mapping[str, int] = {"RSA": 2048, "DSA": 2048}
 
-OPENERS: Mapping[str, Callable[..., Any]] = {".xz": lzma.open, ".bz2": bz2.open, ".gz": gzip.open}
+OPENERS: Mapping[str, Callable[..., Any]] = {
+    ".xz": lzma.open,
+    ".txz": lzma.open,
+    ".bz2": bz2.open,
+    ".tbz2": bz2.open,
+    ".gz": gzip.open,
+    ".tgz": gzip.open,
+}
+
+ARMOUR = b"-----BEGIN PGP SIGNATURE-----"
+
+# In gpgv's ERRSIG lines: there is no public key for it (doc/DETAILS of GnuPG).
+NO_PUBLIC_KEY = "9"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +74,10 @@ class SignatureVerdict:
     """What a signature proved.
 
     Fields:
-        finding: `good`; `weak` (valid, by MD5, SHA-1 or a key of too few bits); valid but expired; or why there is no proof.
+        finding: `good`; `weak` (valid, by SHA-1 or a key of too few bits); valid but expired; or why there is no proof:
+            `unsupported` is made in a way that gpgv refuses to check, such as MD5.
         detail: what gpgv or the download said. signer: the primary key's fingerprint. made: seconds since 1970, 0 if unknown.
-        key: algorithm and bits, such as RSA-3072. digest: the hash algorithm. over: what was signed.
+        key: algorithm and bits of the key that signed, such as RSA-3072. digest: the hash algorithm. over: what was signed.
         acceptable: whether the policy lets the cut go on. Under `require` only `good` is: who wants to rely on a weak or
             expired signature says `report`, and it is then in the record as what it is.
     """
@@ -72,140 +93,163 @@ class SignatureVerdict:
     acceptable: bool
 
 
-def verify_signature(signature: Signature, path: Path, *, keys: Path) -> SignatureVerdict:
-    """Return what the detached signature of a file proves. Never raises for a signature that does not: that is a finding."""
+def verify_signature(signature: Signature, path: Path, *, keys: Path, mirrors: Sequence[str] = ()) -> SignatureVerdict:
+    """Return what the detached signature of a file proves. Never raises for a signature that does not: that is a finding.
+
+    Args:
+        keys: a folder in the user's cache for keys. mirrors: folders or URL prefixes that are asked first.
+
+    A signature that proves something is kept beside the file (see `kept_signature`), for a check without a network.
+    """
     if signature.policy == "none":
         return make_verdict(signature, "not checked")
+    said, verdicts = [], []
     with tempfile.TemporaryDirectory(prefix="tproxy-rpms-gpg-") as scratch:
-        home = Path(scratch)
-        home.chmod(0o700)
-        detached = fetch_first(signature.urls, home / "signature")
-        if detached:
-            return make_verdict(signature, "no signature", detail=detached)
-        missing = build_keyring(signature, home, keys=keys)
-        if not (home / "keyring.gpg").exists():
-            return make_verdict(signature, "no key", detail=missing)
-        return judge(signature, run_gpgv(path, home, over=signature.over), home)
-
-
-def fetch_first(urls: tuple[str, ...], path: Path) -> str:
-    """Download the first URL that answers to `path`. Returns what all of them said if none does, else an empty text."""
-    said = []
-    for url in urls:
-        try:
-            path.write_bytes(read_small(url))
-            return ""
-        except DownloadError as error:
-            said.append(str(error))
-    return "; ".join(said) or "no URL"
-
-
-def build_keyring(signature: Signature, home: Path, *, keys: Path) -> str:
-    """Write keyring.gpg of the pinned keys that can be had, from the cache or their places. Returns what failed, for people.
-
-    A key from any place counts when its primary fingerprint is pinned; all else that comes along is left out.
-    """
-    keys.mkdir(parents=True, exist_ok=True)
-    said: list[str] = []
-    for fingerprint in signature.signers:
-        cached = keys / f"{fingerprint}.gpg"
-        for place in () if cached.exists() else signature.keys:
+        keyring = Keyring(home=Path(scratch), cache=keys)
+        for url in list_places(signature, path, mirrors):
             try:
-                offered = Path(place).read_bytes() if place.startswith("/") else read_small(place)
-            except (DownloadError, OSError) as error:
-                said.append(f"{place}: {error}")
+                detached = trim_signature(read_small(url))
+            except DownloadError as error:
+                said.append(str(error))
                 continue
-            exported = extract_key(offered, fingerprint, home)
-            if exported:
-                cached.write_bytes(exported)
+            if not detached:
+                said.append(f"{url}: no OpenPGP signature")
+                continue
+            verdict = check_signature(signature, detached, path, keyring=keyring, mirrors=mirrors)
+            if verdict.finding in SIGNED:
+                write_whole(kept_signature(path), detached)
+                return verdict
+            verdicts.append(verdict)
+            if verdict.finding == "no key":
                 break
-            said.append(f"{place}: does not hold {fingerprint}")
-        if cached.exists():
-            with (home / "keyring.gpg").open("ab") as keyring:
-                keyring.write(cached.read_bytes())
-    return "; ".join(dict.fromkeys(said)) or "no place named where the key may come from"
+    if verdicts:
+        return min(verdicts, key=rank)
+    return make_verdict(signature, "no signature", detail="; ".join(said) or "no URL")
 
 
-def extract_key(offered: bytes, fingerprint: str, home: Path) -> bytes:
-    """Return the binary export of just the key with this primary fingerprint, or nothing if it is not among what is offered."""
-    gpg = [require_tool("gpg", package="gnupg"), "--homedir", str(home), "--batch", "--quiet", "--no-autostart"]
-    store = home / "offered"
-    store.write_bytes(offered)
-    run_command([*gpg, "--import", store], check=False)
-    listed = run_command([*gpg, "--with-colons", "--list-keys", fingerprint], check=False).stdout.splitlines()
-    primaries = [listed[number + 1].split(":")[9] for number, line in enumerate(listed[:-1]) if line.startswith("pub:")]
-    if fingerprint not in primaries:
-        return b""
-    output = home / "export"
-    output.unlink(missing_ok=True)
-    run_command([*gpg, "--output", output, "--export", f"{fingerprint}!"], check=False)
-    if not output.exists():
-        run_command([*gpg, "--output", output, "--export", fingerprint])
-    return output.read_bytes()
+def kept_signature(path: Path) -> Path:
+    """Return where the signature of a file is kept."""
+    return path.with_name(f"{path.name}.signature")
 
 
-def run_gpgv(path: Path, home: Path, *, over: str) -> list[list[str]]:
-    """Return gpgv's status lines as words, the file (or what is in it) streamed to its standard input."""
+def list_places(signature: Signature, path: Path, mirrors: Sequence[str]) -> Iterator[str]:
+    """Yield the URLs that a signature may come from, in order: what was kept, the mirrors, what the release names."""
+    if kept_signature(path).is_file():
+        yield kept_signature(path).absolute().as_uri()
+    for mirror in mirrors:
+        for name in dict.fromkeys(urlsplit(url).path.rsplit("/", 1)[-1] for url in signature.urls):
+            yield mirror_url(mirror, name)
+    yield from signature.urls
+
+
+def trim_signature(data: bytes) -> bytes:
+    """Return the signature without the text before it that Squid's .asc have; nothing if it is none, but a page, say."""
+    start = data.find(ARMOUR)
+    # RFC 4880, 4.2: the first bit of a packet is set.
+    return data[start:] if start >= 0 else data if data[:1] >= b"\x80" else b""
+
+
+def check_signature(
+    signature: Signature, detached: bytes, path: Path, *, keyring: Keyring, mirrors: Sequence[str]
+) -> SignatureVerdict:
+    """Return the verdict on one signature; keys that look outdated are asked for once again."""
+    (keyring.home / "signature").write_bytes(detached)
+    verdict = None
+    for fresh in (False, True):
+        missing = keyring.gather(signature, mirrors=mirrors, fresh=fresh)
+        if not keyring.path.exists():
+            return make_verdict(signature, "no key", detail=missing)
+        verdict = judge(signature, run_gpgv(path, keyring, over=signature.over), keyring)
+        if verdict.finding not in OUTDATED:
+            break
+    assert verdict is not None
+    return verdict
+
+
+def run_gpgv(path: Path, keyring: Keyring, *, over: str) -> list[list[str]]:
+    """Return gpgv's status lines as words, the file (or what is in it) streamed to its standard input.
+
+    A file that does not unpack is told by a line of our own, UNPACKING, with the reason.
+    """
     argv = [
-        require_tool("gpgv", package="gpgv"), "--homedir", str(home), "--keyring", str(home / "keyring.gpg"),
-        "--status-fd", "1", str(home / "signature"), "-",
+        require_tool("gpgv", package="gpgv"), "--homedir", str(keyring.home), "--keyring", str(keyring.path),
+        "--status-fd", "1", str(keyring.home / "signature"), "-",
     ]  # fmt: skip
     opener = OPENERS.get(path.suffix) if over == "uncompressed" else None
-    # Squid's .asc has lines of text before the armour: gpgv takes it after gpg has found the packets.
-    armoured = (home / "signature").read_bytes()
-    start = armoured.find(b"-----BEGIN PGP SIGNATURE-----")
-    if start > 0:
-        (home / "signature").write_bytes(armoured[start:])
+    broken = []
     with subprocess.Popen(
         argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=clean_environment()
     ) as gpgv:
         assert gpgv.stdin and gpgv.stdout
         # gpgv may give up early; its status says why.
-        source = cast("IO[bytes]", opener(path, "rb") if opener else path.open("rb"))
-        with source, gpgv.stdin, contextlib.suppress(BrokenPipeError):
-            shutil.copyfileobj(source, gpgv.stdin, 1 << 20)
+        with contextlib.suppress(BrokenPipeError), gpgv.stdin:
+            try:
+                with cast("IO[bytes]", opener(path, "rb") if opener else path.open("rb")) as source:
+                    shutil.copyfileobj(source, gpgv.stdin, CHUNK)
+            except BrokenPipeError:
+                raise
+            except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+                broken = ["UNPACKING", *str(error).split()]
         output = gpgv.stdout.read().decode(errors="replace")
-    return [line.split()[1:] for line in output.splitlines() if line.startswith("[GNUPG:] ")]
+    status = [line.split()[1:] for line in output.splitlines() if line.startswith("[GNUPG:] ")]
+    return [broken] if broken else status
 
 
-def judge(signature: Signature, status: list[list[str]], home: Path) -> SignatureVerdict:
-    """Return the verdict for gpgv's status lines (doc/DETAILS of GnuPG)."""
-    words = {line[0]: line[1:] for line in status if line}
+def judge(signature: Signature, status: list[list[str]], keyring: Keyring) -> SignatureVerdict:
+    """Return the verdict for gpgv's status lines (doc/DETAILS of GnuPG): that on the best of the signatures."""
+    if status and status[0][:1] == ["UNPACKING"]:
+        return make_verdict(signature, "bad", detail=f"the file does not unpack: {' '.join(status[0][1:])}")
+    groups: list[dict[str, list[str]]] = []
+    for line in status:
+        if line[:1] == ["NEWSIG"]:
+            groups.append({})
+        elif line and groups:
+            groups[-1][line[0]] = line[1:]
+    verdicts = [judge_one(signature, words, keyring) for words in groups]
+    return min(verdicts, key=rank, default=make_verdict(signature, "no signature", detail="no detached signature in it"))
+
+
+def judge_one(signature: Signature, words: Mapping[str, list[str]], keyring: Keyring) -> SignatureVerdict:
+    """Return the verdict on one signature, from its status lines: keyword → the words after it."""
     valid = words.get("VALIDSIG")
     if valid is None:
-        if "BADSIG" in words:
-            return make_verdict(signature, "bad", detail="the signature does not fit the file")
-        if "NO_PUBKEY" in words or "ERRSIG" in words:
-            return make_verdict(signature, "unknown key", detail=f"made by key {(words.get('NO_PUBKEY') or words['ERRSIG'])[0]}")
-        return make_verdict(signature, "no signature", detail="no OpenPGP signature in what was fetched")
+        return judge_unproven(signature, words)
+    # VALIDSIG: fingerprint, date, time, expiry, version, reserved, key algorithm, hash, class, primary fingerprint
     primary = valid[9] if len(valid) > 9 else valid[0]
     if primary not in signature.signers:
         return make_verdict(signature, "unknown key", detail=f"made by {primary}, which is not pinned")
-    key, bits = describe_key(primary, home)
+    used, above = keyring.describe(valid[0]), keyring.describe(primary)
     digest = HASHES.get(valid[7], f"hash {valid[7]}")
-    finding: Finding = "good"
-    detail = ""
+    weak = digest in WEAK_HASHES or used.weak or above.weak
+    finding: Finding = "weak" if weak else "good"
     if "REVKEYSIG" in words:
         finding = "revoked key"
     elif "EXPSIG" in words:
         finding = "expired signature"
     elif "EXPKEYSIG" in words:
         finding = "expired key"
-    elif digest in WEAK_HASHES or bits < LEAST_BITS.get(key, 0):
-        finding = "weak"
-    if digest in WEAK_HASHES or bits < LEAST_BITS.get(key, 0):
-        detail = f"{digest}, {key}-{bits}"
-    return make_verdict(signature, finding, detail=detail, signer=primary, key=f"{key}-{bits}", digest=digest, made=int(valid[2]))
+    detail = ", ".join(dict.fromkeys((digest, str(used), str(above)))) if weak else ""
+    return make_verdict(signature, finding, detail=detail, signer=primary, key=str(used), digest=digest, made=int(valid[2]))
 
 
-def describe_key(fingerprint: str, home: Path) -> tuple[str, int]:
-    """Return a key's algorithm and bits."""
-    gpg = [require_tool("gpg", package="gnupg"), "--homedir", str(home), "--batch", "--quiet", "--no-autostart", "--with-colons"]
-    shown = run_command(
-        [*gpg, "--no-default-keyring", "--keyring", str(home / "keyring.gpg"), "--list-keys", fingerprint], check=False
-    ).stdout
-    fields = next((line.split(":") for line in shown.splitlines() if line.startswith("pub:")), ["", "", "0", "0"])
-    return PUBLIC_KEYS.get(fields[3], f"algorithm {fields[3]}"), int(fields[2])
+def judge_unproven(signature: Signature, words: Mapping[str, list[str]]) -> SignatureVerdict:
+    """Return the verdict on a signature that gpgv did not find valid."""
+    if "BADSIG" in words:
+        return make_verdict(signature, "bad", detail="the signature does not fit the file")
+    if "ERRSIG" in words:
+        # ERRSIG: key, key algorithm, hash, class, time, reason, fingerprint
+        key, _, number, _, made, reason = words["ERRSIG"][:6]
+        digest = HASHES.get(number, f"hash {number}")
+        if reason == NO_PUBLIC_KEY:
+            return make_verdict(signature, "unknown key", detail=f"made by key {key}", digest=digest, made=int(made))
+        detail = f"made by key {key} with {digest}: gpgv does not check it (reason {reason})"
+        return make_verdict(signature, "unsupported", detail=detail, digest=digest, made=int(made))
+    return make_verdict(signature, "no signature", detail="no detached signature in it")
+
+
+def rank(verdict: SignatureVerdict) -> int:
+    """Return the place of a verdict's finding, the best proof first."""
+    return FINDINGS.index(verdict.finding)
 
 
 def make_verdict(

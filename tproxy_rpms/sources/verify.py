@@ -1,13 +1,15 @@
 """Verification: a source on the disk against what the release pins, and the verdict that is left beside it."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tproxy_rpms.errors import VerifyError
 from tproxy_rpms.release.model import Source
+from tproxy_rpms.sources.download import digest_all
 from tproxy_rpms.sources.fetched import Fetched
 from tproxy_rpms.sources.signature import SignatureVerdict, verify_signature
-from tproxy_rpms.store import digest_file, write_json
+from tproxy_rpms.store import write_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,19 +34,24 @@ class Verdict:
     ok: bool
 
 
-def verify_source(source: Source, fetched: Fetched, *, directory: Path, keys: Path) -> Verdict:
+def verify_source(source: Source, fetched: Fetched, *, directory: Path, keys: Path, mirrors: Sequence[str] = ()) -> Verdict:
     """Verify one source again from the disk and write NAME.verdict.json beside it, for a failure too.
 
     Args:
         directory: where the source lies. keys: a folder in the user's cache for downloaded keys.
+        mirrors: folders or URL prefixes that are asked first for the signature, and for keys as FINGERPRINT.asc.
 
-    Raises VerifyError when a digest differs, or when the policy is `require` and there is no good signature.
+    Raises VerifyError when the file is missing or a digest differs, or when the policy is `require` and there is no good
+    signature.
     """
     path = directory / fetched.file
     pinned = dict(source.digests) or {"sha256": fetched.sha256}
-    found = {algorithm: digest_file(path, algorithm) for algorithm in pinned}
+    if not path.is_file():
+        (directory / f"{source.name}.verdict.json").unlink(missing_ok=True)
+        raise VerifyError(f"{path}: missing", hint=f"run doit fetch:{source.name}")
+    found = digest_all(path, tuple(pinned))
     digests = {algorithm: "good" if found[algorithm] == digest else found[algorithm] for algorithm, digest in pinned.items()}
-    signature = verify_signature(source.signature, path, keys=keys) if source.signature else None
+    signature = verify_signature(source.signature, path, keys=keys, mirrors=mirrors) if source.signature else None
     intact = set(digests.values()) == {"good"}
     verdict = Verdict(
         source=source.name,

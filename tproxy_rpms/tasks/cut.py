@@ -41,6 +41,11 @@ class Cut:
         """The user's cache, shared by all clones: build roots, the private apt state, ccache."""
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tproxy-rpms"
 
+    @property
+    def mirrors(self) -> tuple[str, ...]:
+        """Folders or URL prefixes that every file from outside is looked for first: the environment's, then the release's."""
+        return tuple(mirror for mirror in (os.environ.get("TPROXY_RPMS_MIRROR", ""), self.release.mirror) if mirror)
+
     @cached_property
     def builder(self) -> "Builder":
         """The builder that the release names."""

@@ -1,6 +1,5 @@
 """Download the sources; each is checked against its digest while it arrives."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
@@ -48,6 +47,5 @@ def fetch(cut: Cut, source: Source) -> tuple[Path, ...]:
         from tproxy_rpms.console import Console
         from tproxy_rpms.sources.fetch import fetch_source
 
-        mirrors = [mirror for mirror in (os.environ.get("TPROXY_RPMS_MIRROR", ""), cut.release.mirror) if mirror]
-        fetched = fetch_source(source, directory=cut.sources, mirrors=mirrors, console=Console())
+        fetched = fetch_source(source, directory=cut.sources, mirrors=cut.mirrors, console=Console())
     return cut.sources / fetched.file, cut.sources / f"{source.name}.fetched.json"

@@ -31,9 +31,12 @@ def inputs(cut: Cut, source: Source) -> dict[str, object]:
 
 
 def verify(cut: Cut, source: Source) -> tuple[Path, ...]:
-    """Verify one source and return its verdict's path."""
+    """Verify one source; returns its verdict, and its signature if that was kept."""
     from tproxy_rpms.sources.fetched import read_fetched
+    from tproxy_rpms.sources.signature import kept_signature
     from tproxy_rpms.sources.verify import verify_source
 
-    verify_source(source, read_fetched(cut.sources, source.name), directory=cut.sources, keys=cut.cache / "keys")
-    return (cut.sources / f"{source.name}.verdict.json",)
+    fetched = read_fetched(cut.sources, source.name)
+    verify_source(source, fetched, directory=cut.sources, keys=cut.cache / "keys", mirrors=cut.mirrors)
+    signature = kept_signature(cut.sources / fetched.file)
+    return (cut.sources / f"{source.name}.verdict.json", *([signature] if signature.is_file() else []))
