@@ -37,6 +37,8 @@ class Handler(BaseHTTPRequestHandler):
             self.redirect(self.path)
         elif lie == "inside":
             self.redirect("file:///etc/passwd")
+        elif lie == "nowhere":
+            self.redirect("http://[::1/")
         elif lie == "moved":
             self.redirect(f"/{name}", endless=True)
         elif body is None:
@@ -84,6 +86,9 @@ class Handler(BaseHTTPRequestHandler):
         """Always breaks off in the middle of what is left, and never resumes."""
         self.head(len(body))
         self.wfile.write(body[: len(body) // 2])
+
+    # Where a keyserver answers.
+    serve_pks = serve_well
 
     def serve_breaks(self, body: bytes) -> None:
         """Breaks off at first, then resumes well."""

@@ -60,6 +60,7 @@ def test_a_good_file_gets_its_name_and_a_record(mirror: Mirror, tmp_path: Path) 
         ("long", "sha256 is"),
         ("endless", "more than the limit"),
         pytest.param("drip", "bytes a second, less than 1000", marks=pytest.mark.timeout(30)),
+        ("nowhere", "redirected to http"),
         ("inside", "redirected to file:///etc/passwd"),
         ("silent", "timed out"),
     ],

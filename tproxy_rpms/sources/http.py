@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import requests
 import urllib3
 
-from tproxy_rpms.sources.place import CHUNK, Answer, BrokenBodyError, DownloadError, Limits, SpeedWatch, StaleError
+from tproxy_rpms.sources.place import CHUNK, Answer, BrokenBodyError, DownloadError, Limits, SpeedWatch, StaleError, read_scheme
 
 # Redirects that are followed before a place is given up.
 REDIRECTS = 10
@@ -31,7 +31,7 @@ def open_http(url: str, *, start: int, validator: str, limits: Limits) -> Iterat
     try:
         with Session() as session, request_answer(session, url, headers=headers, limits=limits) as answer:
             yield read_answer(url, answer, start=start, validator=validator, limits=limits)
-    except requests.RequestException as error:
+    except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:  # the last two: of odd host names
         raise DownloadError(f"{url}: {explain(error)}") from error
 
 
@@ -43,10 +43,18 @@ def request_answer(session: Session, url: str, *, headers: Mapping[str, str], li
         if not answer.is_redirect:
             return answer
         answer.close()
-        place = urljoin(place, answer.headers["Location"])
-        if urlsplit(place).scheme not in ("http", "https"):
+        place = join_url(place, answer.headers["Location"])
+        if read_scheme(place) not in ("http", "https"):
             raise DownloadError(f"{url}: redirected to {place}")
     raise DownloadError(f"{url}: more than {REDIRECTS} redirects")
+
+
+def join_url(place: str, target: str) -> str:
+    """Return where a redirect leads. Raises DownloadError when that is no URL."""
+    try:
+        return urljoin(place, target)
+    except ValueError as error:
+        raise DownloadError(f"{place}: redirected to {target}: {error}") from error
 
 
 def read_answer(url: str, answer: requests.Response, *, start: int, validator: str, limits: Limits) -> Answer:
@@ -103,8 +111,11 @@ def stream_body(url: str, answer: Any, *, length: int, limits: Limits) -> Iterat
 
 def explain(error: BaseException) -> str:
     """Return the innermost reason of a network error in one line."""
-    text = str(error.args[0] if error.args else error)
-    if "IncompleteRead" in text:
-        return "the body ended too soon"
     match = re.search(r"(Connection refused|timed out|Name or service not known|Temporary failure[^']*)", str(error))
-    return match[1] if match else (text or type(error).__name__)
+    if match:
+        return match[1]
+    nested = [getattr(error, "reason", None), *reversed(error.args)]
+    inner = next((each for each in nested if isinstance(each, BaseException)), None)
+    if inner is not None:
+        return explain(inner)
+    return "the body ended too soon" if type(error).__name__ == "IncompleteRead" else str(error) or type(error).__name__

@@ -88,7 +88,7 @@ def open_place(url: str, *, start: int = 0, validator: str = "", limits: Limits)
 
     Raises DownloadError; BrokenBodyError, also while the pieces are read; StaleError when nothing fits after `start`.
     """
-    if urlsplit(url).scheme == "file":
+    if read_scheme(url) == "file":
         with open_file(url) as answer:
             yield answer
     else:
@@ -96,6 +96,14 @@ def open_place(url: str, *, start: int = 0, validator: str = "", limits: Limits)
 
         with open_http(url, start=start, validator=validator, limits=limits) as answer:
             yield answer
+
+
+def read_scheme(url: str) -> str:
+    """Return the scheme of a URL. Raises DownloadError when it is none."""
+    try:
+        return urlsplit(url).scheme
+    except ValueError as error:
+        raise DownloadError(f"{url}: {error}") from error
 
 
 @contextmanager
