@@ -31,7 +31,7 @@ mount -t tmpfs -o mode=1777 shm "$root/dev/shm"
 mount --bind "$results" "$root/results"
 mount --bind "$requires" "$root/requires"
 [ -z "$ccache" ] || mount --bind "$ccache" "$root/ccache"
-echo buildhost > /proc/sys/kernel/hostname
+hostname buildhost
 printf '127.0.0.1 localhost\n127.0.1.1 buildhost\n' > "$root/etc/hosts"
 echo buildhost > "$root/etc/hostname"
 install -m 644 "$inner" "$root/.inner.sh"
