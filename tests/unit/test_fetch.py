@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 
 from tproxy_rpms.console import Console, format_bytes
 from tproxy_rpms.errors import FetchError
@@ -14,8 +15,8 @@ from tproxy_rpms.sources import place
 from tproxy_rpms.sources.download import Part, digest_all
 from tproxy_rpms.sources.fetch import fetch_source, find_faults, list_places
 from tproxy_rpms.sources.fetched import Fetched, read_fetched, write_fetched
-from tproxy_rpms.sources.http import explain, read_count, read_validator
-from tproxy_rpms.sources.place import DownloadError, Limits, SpeedWatch, mirror_url, read_small
+from tproxy_rpms.sources.http import explain, read_answer, read_count, read_validator
+from tproxy_rpms.sources.place import Answer, DownloadError, Limits, SpeedWatch, StaleError, mirror_url, read_small
 
 BODY = b"the source"
 DIGESTS = {name: hashlib.new(name, BODY).hexdigest() for name in ("sha256", "sha512", "sha1", "md5")}
@@ -148,6 +149,56 @@ def test_a_place_may_be_slow_for_a_while_but_not_for_a_window(monkeypatch: pytes
     now = 20
     with pytest.raises(DownloadError, match="20 bytes a second, less than 100"):
         watch.note(199)
+
+
+def answer(status: int, **headers: str) -> requests.Response:
+    """An HTTP answer without a body."""
+    given = requests.Response()
+    given.status_code = status
+    given.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+    return given
+
+
+def read(given: requests.Response) -> Answer:
+    """What it means to someone who has 5 bytes with the ETag "a"."""
+    return read_answer("https://example.org/x", given, start=5, validator='"a"', limits=Limits())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        answer(206, Content_Range="bytes 4-9/10", ETag='"a"'),
+        answer(206, Content_Range="bytes 5-9/10", ETag='"b"'),
+        answer(206, Content_Range="bytes 5-9", ETag='"a"'),
+        answer(206, ETag='"a"'),
+        answer(416, Content_Range="bytes */4"),
+        answer(416),
+    ],
+)
+def test_what_does_not_fit_to_the_part_is_stale(given: requests.Response) -> None:
+    with pytest.raises(StaleError, match="does not go on at byte 5"):
+        read(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "start", "total"),
+    [
+        (answer(206, Content_Range="bytes 5-9/10", ETag='"a"'), 5, 10),
+        (answer(206, Content_Range="bytes 5-9/*"), 5, 0),
+        (answer(416, Content_Range="bytes */5"), 5, 5),
+        (answer(200, Content_Length="10"), 0, 10),
+        (answer(200, Content_Length="10", Transfer_Encoding="chunked"), 0, 0),
+    ],
+)
+def test_where_an_answer_begins_and_how_long_the_file_is(given: requests.Response, start: int, total: int) -> None:
+    found = read(given)
+    assert (found.start, found.total) == (start, total)
+
+
+@pytest.mark.parametrize("status", [204, 206, 304, 404, 416, 503])
+def test_an_answer_without_a_file_is_none(status: int) -> None:
+    with pytest.raises(DownloadError, match=f"HTTP {status}"):
+        read_answer("https://example.org/x", answer(status), start=0, validator="", limits=Limits())
 
 
 def test_the_innermost_reason_is_told() -> None:
