@@ -26,11 +26,6 @@ class Console:
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stderr
 
-    def say(self, text: str) -> None:
-        """Write one whole line."""
-        self.stream.write(text + "\n")
-        self.stream.flush()
-
     @contextmanager
     def transfer(self, name: str) -> Iterator[Callable[[int, int], None]]:
         """Show one transfer; yields the function that takes the bytes so far and the total (0 if not known)."""
@@ -48,7 +43,7 @@ class Console:
             nonlocal last
             if time.monotonic() - last >= INTERVAL:
                 last = time.monotonic()
-                self.say(f"{name}: {format_bytes(done)}" + (f" of {format_bytes(total)}" if total else ""))
+                write_line(self.stream, f"{name}: {format_bytes(done)}" + (f" of {format_bytes(total)}" if total else ""))
 
         return report
 
@@ -62,9 +57,9 @@ class Console:
         with _lock:
             if _shown == 0:
                 terminal = Terminal(file=self.stream, no_color="NO_COLOR" in os.environ)
-                _bars = Progress(
-                    TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=terminal
-                )
+                columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True), TransferSpeedColumn()
+                # doit exchanges sys.stdout as it likes, so rich must not: see `write_line`.
+                _bars = Progress(*columns, console=terminal, redirect_stdout=False, redirect_stderr=False)
                 _bars.start()
             _shown += 1
             bars = _bars
@@ -77,6 +72,16 @@ class Console:
                 _shown -= 1
                 if _shown == 0:
                     bars.stop()
+
+
+def write_line(stream: TextIO, text: str) -> None:
+    """Write one whole line, above the bars if some are drawn on this terminal."""
+    with _lock:
+        if _shown and stream.isatty():
+            _bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            stream.write(text + "\n")
+            stream.flush()
 
 
 def format_bytes(count: int) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tproxy_rpms.console import Console, format_bytes
+from tproxy_rpms.console import Console, format_bytes, write_line
 from tproxy_rpms.errors import FetchError
 from tproxy_rpms.release.model import Source
 from tproxy_rpms.sources import place
@@ -235,6 +235,23 @@ def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\x1b[38;" in shown["colours"]
     assert "\x1b[38;" not in shown["none"]
     assert "\x1b[3" not in shown["none"]
+
+
+def test_a_line_goes_above_the_bars_of_its_terminal_and_whole_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    terminal, pipe = io.StringIO(), io.StringIO()
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    write_line(terminal, "before")
+    assert terminal.getvalue() == "before\n"
+    with Console(terminal).transfer("file") as report:
+        report(1 << 20, 2 << 20)
+        write_line(terminal, "[x] 3 steps")
+        write_line(pipe, "piped")
+    shown = terminal.getvalue()
+    # The bar's line is cleared first, and drawn again below.
+    assert "\x1b[2K[x] 3 steps\n" in shown
+    assert "file" in shown[shown.index("3 steps") :]
+    assert pipe.getvalue() == "piped\n"
 
 
 def test_sizes_are_for_people() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from doit.exceptions import UnmetDependency
 from doit.reporter import ConsoleReporter
 
+from tproxy_rpms.console import write_line
 from tproxy_rpms.errors import TproxyError
 
 if TYPE_CHECKING:
@@ -30,8 +31,7 @@ class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no ty
 
     def line(self, text: str) -> None:
         """Write one whole line at once, so that parallel steps do not mix."""
-        self.outstream.write(text + "\n")
-        self.outstream.flush()
+        write_line(self.outstream, text)
 
     def initialize(self, tasks: Any, selected_tasks: Any) -> None:  # noqa: ARG002  # doit's signature
         """Take the release's lock before the first step. A run that cannot have it ends here."""
