@@ -4,6 +4,7 @@ import re
 import shutil
 import tarfile
 import tempfile
+from functools import cmp_to_key
 from pathlib import Path
 
 from tproxy_rpms.errors import FetchError
@@ -51,7 +52,16 @@ def list_versions(apt: PrivateApt, archive: Archive) -> list[str]:
     rows = [
         [field.strip() for field in line.split("|")] for line in apt.run("apt-cache", "madison", archive.package).splitlines()
     ]
-    return list(dict.fromkeys(row[1] for row in rows if len(row) == 3 and row[0] == archive.package and row[2].endswith(index)))
+    versions = {row[1] for row in rows if len(row) == 3 and row[0] == archive.package and row[2].endswith(index)}
+    # madison sorts binary packages, and leaves source packages as the index has them.
+    return sorted(versions, key=cmp_to_key(compare_versions), reverse=True)
+
+
+def compare_versions(one: str, other: str) -> int:
+    """Return 1, 0 or -1: dpkg's own order of two versions."""
+    if one == other:
+        return 0
+    return 1 if run_command(["dpkg", "--compare-versions", one, "gt", other], check=False).returncode == 0 else -1
 
 
 def download_version(apt: PrivateApt, archive: Archive, version: str, scratch: Path) -> Path:

@@ -1,0 +1,65 @@
+"""Every spec of every release, rendered and read by the real rpmspec."""
+
+import io
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tproxy_rpms.packaging.spec import list_files, render_spec
+from tproxy_rpms.release.load import load_release
+from tproxy_rpms.release.model import RPM_ARCH, Arch, Package, Release
+
+ROOT = Path(__file__).parents[2]
+RELEASES = {path.stem: load_release(path.stem, root=ROOT) for path in sorted((ROOT / "releases").glob("*.toml"))}
+VERSIONS = {"linux": "6.1.192", "iptables": "1.8.9", "squid": "5.7"}
+CASES = [(release, package) for release in RELEASES.values() for package in release.packages.values()]
+
+
+def render(release: Release, package: Package, folder: Path) -> Path:
+    source = release.sources[package.sources[0]]
+    version = source.version or VERSIONS[source.name]
+    tarball = folder / (source.filename or f"{source.name}-{version}.tar.xz")
+    with tarfile.open(tarball, "w:xz") as archive:
+        archive.addfile(tarfile.TarInfo(f"{package.name}-{version}/file"), io.BytesIO())
+    files = [path.name for path in list_files(package, root=ROOT)]
+    spec = folder / f"{package.name}.spec"
+    spec.write_text(render_spec(release, package, root=ROOT, version=version, sources=[tarball], files=files, patches=[]))
+    return spec
+
+
+@pytest.mark.parametrize(("release", "package"), CASES, ids=[f"{release.name}-{package.name}" for release, package in CASES])
+@pytest.mark.parametrize("arch", ["x86_64", "i386"])
+def test_rpmspec_reads_it(release: Release, package: Package, arch: Arch, tmp_path: Path) -> None:
+    spec = render(release, package, tmp_path)
+    result = subprocess.run(["rpmspec", "--target", RPM_ARCH[arch], "-P", str(spec)], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "warning" not in result.stderr
+    assert "{{" not in result.stdout
+    assert f"\nRelease: {release.revision}{release.target.dist}\n" in result.stdout
+
+
+@pytest.mark.parametrize(("release", "package"), CASES, ids=[f"{release.name}-{package.name}" for release, package in CASES])
+def test_the_targets_traits_shape_it(release: Release, package: Package, tmp_path: Path) -> None:
+    text = render(release, package, tmp_path).read_text()
+    el = release.target.family == "el"
+    assert f"%global _binary_payload {release.target.payload}" in text
+    assert f"%global _binary_filedigest_algorithm {release.target.file_digest}" in text
+    assert ("AutoReq: no" in text or "AutoReqProv: no" in text) or el
+    assert ("-p <lua>" in text) == (not el)
+    if package.spec == "kernel":
+        assert ("/sbin/new-kernel-pkg --package kernel --mkinitrd --depmod --install" in text) == el
+    if package.spec == "squid":
+        assert "--enable-linux-netfilter --enable-wccpv2 --with-libcap" in text
+        assert ("useradd -u 23" in text) == el
+        assert ("/etc/rc.d/init.d/squid" in text) == el
+    if package.spec == "iptables":
+        assert ("%package ipv6" in text) == el
+
+
+def test_every_init_script_is_a_shell_script() -> None:
+    scripts = sorted((ROOT / "specs" / "files").rglob("*.init"))
+    assert scripts
+    for script in scripts:
+        subprocess.run(["sh", "-n", str(script)], check=True)
