@@ -41,10 +41,11 @@ def digest_tree(root: Path) -> str:
 
 @cache
 def digest_code(*rooms: str) -> str:
-    """Return a digest of the code (Python and shell) in the named rooms of this package and of its ground floor."""
-    folders = [PACKAGE, *(PACKAGE / room for room in rooms)]
-    files = [path for folder in folders for path in folder.iterdir() if path.suffix in (".py", ".sh")]
-    return digest_value([(str(path.relative_to(PACKAGE)), digest_file(path)) for path in sorted(files)])
+    """Return a digest of the code (Python and shell) in the named rooms, and of what of the ground floor shapes results."""
+    files = [path for room in rooms for path in (PACKAGE / room).iterdir() if path.suffix in (".py", ".sh")]
+    return digest_value(
+        [(str(path.relative_to(PACKAGE)), digest_file(path)) for path in sorted([*files, PACKAGE / "process.py"])]
+    )
 
 
 @contextlib.contextmanager

@@ -126,6 +126,12 @@ class Handler(BaseHTTPRequestHandler):
             self.head(len(body))
         self.wfile.write(body[start:end])
 
+    def serve_big(self, body: bytes) -> None:
+        """The same 200 times over."""
+        self.head(200 * len(body))
+        for _ in range(200):
+            self.wfile.write(body)
+
     def serve_stalls(self, body: bytes) -> None:
         """Gives half, and then nothing for a long time; goes on well."""
         if self.start():
