@@ -148,6 +148,15 @@ def test_a_signature_is_pinned_by_full_fingerprints(root: Path) -> None:
     assert any("policy: 'requires' is none of require, report, none; did you mean require?" in problem for problem in problems)
 
 
+def test_two_sources_do_not_share_a_file(root: Path) -> None:
+    other = GOOD[GOOD.index("[sources.hello]") : GOOD.index("[packages.hello]")].replace("hello]", "other]")
+    text = GOOD.replace("[packages.hello]", other + "[packages.hello]")
+    (problem,) = problems_of(root, text)
+    assert "sources.other.filename: 'hello-1.0.tar.gz' is that of hello, too" in problem
+    write(root, text.replace("[packages.hello]", 'filename = "other.tar.gz"\n[packages.hello]'))
+    assert load_release("one", root=root).sources["other"].filename == "other.tar.gz"
+
+
 def test_a_circle_of_extends_is_named(root: Path) -> None:
     write(root, 'schema = 1\nextends = "two"\n')
     write(root, 'schema = 1\nextends = "one"\n', name="two")

@@ -2,7 +2,7 @@
 
 import datetime
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -51,6 +51,16 @@ def check_source(source: Source, table: Table) -> None:
         )
     if source.size < 0 or source.limit <= 0 or source.size > source.limit:
         table.complain("size", f"{source.size} bytes is not between 0 and the limit of {source.limit}")
+
+
+def check_filenames(sources: Mapping[str, Source], table: Table) -> None:
+    """Complain of sources that would be fetched into the same file."""
+    owners: dict[str, str] = {}
+    for name, source in sources.items():
+        if source.filename and owners.setdefault(source.filename, name) != name:
+            table.complain(
+                f"sources.{name}.filename", f"{source.filename!r} is that of {owners[source.filename]}, too: give it another"
+            )
 
 
 def read_signature(table: Table) -> Signature:
@@ -128,6 +138,7 @@ def read_epoch(table: Table) -> int:
 def read_release(table: Table, *, name: str, files: Iterable[Path], target: Target, builders: Iterable[str]) -> Release:
     """Return the release that a merged table describes, with its problems in `table.problems`."""
     sources = {key: read_source(key, inner) for key, inner in table.tables("sources")}
+    check_filenames(sources, table)
     packages = {key: read_package(key, inner) for key, inner in table.tables("packages")}
     arches = table.texts("arches", ARCHES)
     for arch in arches:
