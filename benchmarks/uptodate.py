@@ -1,6 +1,7 @@
 """How long an up-to-date run takes, as a multiple of an empty dodo.py's run: `./run python benchmarks/uptodate.py`.
 
-Needs a finished cut of the release: it is made first where there is none, which takes its time. Prints the median of the runs in seconds and the ratios; the target is at most 2.5.
+Needs a finished cut of the release: one is made first where there is none, which takes its time. Prints the median of the
+runs in seconds and the ratios; the target is at most 2.5.
 """
 
 import argparse
