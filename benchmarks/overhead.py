@@ -44,7 +44,7 @@ def main() -> None:
     phases = read_phases(ROOT / "build" / name / "logs" / f"{options.package}-{options.arch}" / "state.log")
     added = total - phases["rpmbuild"]
     print(f"{step}: {total:.1f} s in all, rpmbuild {phases['rpmbuild']:.1f} s, unpacking the root {phases['unpack']:.1f} s")
-    print(f"added {added:.1f} s, {100 * added / phases['rpmbuild']:.1f} % (target: at most 5 s and 5 %)")
+    print(f"added {added:.1f} s, {100 * added / phases['rpmbuild']:.1f} % (target: at most 5 % and 5 s)")
 
 
 if __name__ == "__main__":
