@@ -1,5 +1,7 @@
 """What all tests share."""
 
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,3 +51,11 @@ def make_release(**changes: object) -> Release:
         "packages": {"hello": Package(name="hello", spec="hello", sources=())},
     }
     return Release(**(fields | changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _end_gpg_agents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """End the agents that gpg has started for the homes of the tests."""
+    yield
+    for socket in tmp_path_factory.getbasetemp().rglob("S.gpg-agent"):
+        subprocess.run(["gpgconf", "--homedir", str(socket.parent), "--kill", "gpg-agent"], check=False, capture_output=True)

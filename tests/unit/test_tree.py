@@ -1,6 +1,7 @@
 """Unpacking a kernel: what configuring needs, and nothing that leaves the folder."""
 
 import io
+import random
 import tarfile
 from pathlib import Path
 
@@ -57,19 +58,58 @@ def test_links_inside_the_tree_are_kept(tmp_path: Path) -> None:
         "../evil",
         "linux/../../evil",
         "/etc/evil",
+        "linux/scripts/../../evil",
         make_link("linux/scripts/evil", "../../../etc/passwd"),
+        make_link("linux/scripts/evil", "../.."),
+        make_link("linux/scripts/evil", "../../linux/scripts"),
+        make_link("linux/scripts/evil", "sub/../../.."),
         make_link("linux/scripts/evil", "/etc/passwd"),
         make_link("linux/drivers/evil", "/etc/passwd"),
         make_link("linux/scripts/evil", "../outside", tarfile.LNKTYPE),
         make_device("linux/scripts/evil"),
     ],
-    ids=["parent", "hidden parent", "absolute", "link up", "absolute link", "link that is not needed", "hard link", "device"],
+    ids=[
+        "parent",
+        "hidden parent",
+        "absolute",
+        "parent of the top folder",
+        "link up",
+        "link to beside the top folder",
+        "link by way of the top folder",
+        "link up behind a name",
+        "absolute link",
+        "link that is not needed",
+        "hard link",
+        "device",
+    ],
 )
 def test_a_hostile_member_is_refused_and_nothing_is_left(tmp_path: Path, member: tarfile.TarInfo | str) -> None:
     tarball = make_tarball(tmp_path / "evil.tar.xz", "linux/Makefile", member)
     with pytest.raises(VerifyError, match="evil"):
         unpack_tree(tarball, tmp_path / "out" / "tree")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    tarball = make_tarball(tmp_path / "a.tar.xz", make_link("linux/scripts/here", "."), "linux/scripts/here/evil")
+    with pytest.raises(VerifyError, match="here/evil: would be written through a link"):
+        unpack_tree(tarball, tmp_path / "out" / "tree")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("mode", ["xz", "bz2", "gz"])
+def test_every_compression_is_read_and_a_torn_tarball_refused(tmp_path: Path, mode: str) -> None:
+    tarball = tmp_path / f"a.tar.{mode}"
+    content = random.Random(1).randbytes(100_000)
+    with tarfile.open(tarball, f"w:{mode}") as archive:  # type: ignore[call-overload]  # the mode is built here
+        member = tarfile.TarInfo("linux/Makefile")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    assert (unpack_tree(tarball, tmp_path / "tree") / "Makefile").read_bytes() == content
+    tarball.write_bytes(tarball.read_bytes()[:50_000])
+    with pytest.raises(VerifyError, match=r"a.tar"):
+        unpack_tree(tarball, tmp_path / "torn")
+    assert not (tmp_path / "torn").exists()
 
 
 def test_a_failed_unpacking_leaves_the_old_tree(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """The part of a kernel's source that configuring reads, unpacked with suspicion."""
 
 import copy
-import posixpath
+import lzma
 import tarfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from tproxy_rpms.errors import VerifyError
@@ -17,18 +18,19 @@ def unpack_tree(tarball: Path, directory: Path) -> Path:
     Left out are drivers' and file systems' C sources, documentation and device trees: nine tenths of the files.
     Raises VerifyError for a member that would leave the directory: `../`, an absolute path, or a link that does.
     """
+    links: set[PurePosixPath] = set()
     with whole_folder(directory) as folder:
         try:
             with tarfile.open(tarball, "r|*") as archive:
-                archive.extractall(folder, members=(kept for member in archive if (kept := select_member(member))))
-        except tarfile.TarError as error:
+                archive.extractall(folder, members=(kept for member in archive if (kept := select_member(member, links))))
+        except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError) as error:
             raise VerifyError(f"{tarball.name}: {error}", hint=NOT_ORIGINAL) from error
     return directory
 
 
-def select_member(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+def select_member(member: tarfile.TarInfo, links: set[PurePosixPath]) -> tarfile.TarInfo | None:
     """Return a member without the top folder, or None if configuring does not need it. Every member is checked, kept or not."""
-    check_member(member)
+    check_member(member, links)
     relative = PurePosixPath(*PurePosixPath(member.name).parts[1:])
     if not relative.parts or not is_needed(relative) or not (member.isdir() or member.isfile() or member.issym()):
         return None
@@ -37,23 +39,36 @@ def select_member(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     return kept
 
 
-def check_member(member: tarfile.TarInfo) -> None:
-    """Raise VerifyError for a member that would write or point outside the folder that it is unpacked to, or is a device.
+def check_member(member: tarfile.TarInfo, links: set[PurePosixPath]) -> None:
+    """Raise VerifyError for a member that would write or point outside the tarball's top folder, or is a device.
 
+    The top folder goes away when unpacking, so a link to what lies beside it already leaves. `links` holds the links so far:
+    nothing is written through one, so what a path says is where it leads.
     Python has this as tarfile.data_filter since 3.11.4; Debian 12's 3.11.2 has not.
     """
-    links = []
+    path = PurePosixPath(member.name)
+    if path.is_absolute() or ".." in path.parts:
+        raise VerifyError(f"{member.name}: a file outside the tarball's own folder", hint=NOT_ORIGINAL)
+    if not links.isdisjoint((path, *path.parents)):
+        raise VerifyError(f"{member.name}: would be written through a link", hint=NOT_ORIGINAL)
     if member.issym():
-        links = [posixpath.join(posixpath.dirname(member.name), member.linkname)]
-    elif member.islnk():
-        links = [member.linkname]
-    for path in (member.name, *links):
-        normal = posixpath.normpath(path)
-        if normal.startswith("/") or normal.split("/", 1)[0] == "..":
-            what = f"a link to {member.linkname}" if links else "a file"
-            raise VerifyError(f"{member.name}: {what} outside the tarball's own folder", hint=NOT_ORIGINAL)
-    if not (member.isfile() or member.isdir() or links):
+        links.add(path)
+    if (member.issym() and leaves_top(path, member.linkname)) or (
+        member.islnk() and leaves_top(path, member.linkname, hard=True)
+    ):
+        raise VerifyError(f"{member.name}: a link to {member.linkname}, outside the tarball's own folder", hint=NOT_ORIGINAL)
+    if not (member.isfile() or member.isdir() or member.issym() or member.islnk()):
         raise VerifyError(f"{member.name}: a device or pipe in a source tarball", hint=NOT_ORIGINAL)
+
+
+def leaves_top(path: PurePosixPath, target: str, *, hard: bool = False) -> bool:
+    """Tell whether a link leads out of the top folder; a hard link's target counts from the tarball's root."""
+    parts = PurePosixPath(target).parts
+    if hard:
+        return target.startswith("/") or ".." in parts
+    up = next((index for index, part in enumerate(parts) if part != ".."), len(parts))
+    # A `..` behind a name could go up from wherever a link has led.
+    return target.startswith("/") or up > len(path.parts) - 2 or ".." in parts[up:]
 
 
 def is_needed(path: PurePosixPath) -> bool:
