@@ -64,8 +64,13 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; on success it replaces `path`, on failure it is removed."""
+    """Yield a temporary folder beside `path`; on success it replaces `path`, on failure it is removed.
+
+    What a killed run left of the same folder is removed first: two runs never make the same one, the lock sees to that.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    for stale in (*path.parent.glob(f".{path.name}.*.part"), *path.parent.glob(f".{path.name}.*.old")):
+        shutil.rmtree(stale, ignore_errors=True)
     token = secrets.token_hex(4)
     temporary, old = path.with_name(f".{path.name}.{token}.part"), path.with_name(f".{path.name}.{token}.old")
     temporary.mkdir()

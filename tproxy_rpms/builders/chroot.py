@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,17 +61,19 @@ class ChrootBuilder:
         shutil.copyfile(job.srpm, results / ".job.src.rpm")
         (results / ".job.src.rpm").chmod(0o644)
         folder = self.work / f"{job.package}-{job.arch}"
+        root_folder, requires = folder / "root", folder / "requires"
         run_command(remove_argv(folder))
-        folder.mkdir(parents=True)
-        with reserve_memory() as memory, tempfile.TemporaryDirectory(prefix="tproxy-rpms-requires-") as requires:
-            for rpm in job.requires:
-                shutil.copyfile(rpm, Path(requires) / rpm.name)
-            try:
-                run_command(enter_argv(job, root, folder=folder, memory=memory, results=results, requires=Path(requires)))
-            except CommandError as error:
-                raise describe_failure(job, error.status) from error
-            finally:
-                run_command(remove_argv(folder), check=False)
+        root_folder.mkdir(parents=True)
+        requires.mkdir()
+        for rpm in job.requires:
+            shutil.copyfile(rpm, requires / rpm.name)
+        try:
+            with reserve_memory() as memory:
+                run_command(enter_argv(job, root, folder=root_folder, memory=memory, results=results, requires=requires))
+        except CommandError as error:
+            raise describe_failure(job, error.status) from error
+        finally:
+            run_command(remove_argv(folder), check=False)
 
 
 def enter_argv(job: Job, root: Root, *, folder: Path, memory: int, results: Path, requires: Path) -> list[str]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tproxy_rpms.builders.namespace import remove_argv
 from tproxy_rpms.errors import RootError
 from tproxy_rpms.process import CommandError, require_tool, run_command
 from tproxy_rpms.release.model import Arch, Target
@@ -103,10 +104,16 @@ class RootStore:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)
         folder = self.cache / "roots"
-        with tempfile.TemporaryDirectory(prefix=".making-", dir=folder) as scratch:
+        prefix = f".making-{self.record(arch).stem}-"
+        for stale in folder.glob(f"{prefix}*"):
+            run_command(remove_argv(stale))
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=folder) as scratch:
             made = Path(scratch) / "root.tar.zst"
+            environment = {"SOURCE_DATE_EPOCH": "0"}
+            if os.geteuid() == 0:
+                environment["TMPDIR"] = scratch  # the root in the making goes with the scratch, also after a kill
             try:
-                run_command(self.mmdebstrap_argv(arch, made), log=log, env={"SOURCE_DATE_EPOCH": "0"}, stdin=self.sources())
+                run_command(self.mmdebstrap_argv(arch, made), log=log, env=environment, stdin=self.sources())
                 listing = run_command(["tar", "--zstd", "-xOf", made, f"./{LISTING}"]).stdout
             except CommandError as error:
                 raise RootError(f"the {arch} root could not be made\n{error}", hint=f"the whole log: {log}") from error
