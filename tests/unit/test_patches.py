@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tproxy_rpms.errors import PatchError
-from tproxy_rpms.packaging.patches import check_patches, read_series
+from tproxy_rpms.packaging.patches import check_patches, read_patches, read_series
 
 GOOD = """\
 --- a/dir/file.c
@@ -72,3 +72,27 @@ def test_a_series_and_its_folder_must_agree(tmp_path: Path) -> None:
 def test_a_folder_without_series_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(PatchError, match="series"):
         read_series(tmp_path)
+
+
+def test_a_subfolder_holds_patches_for_targets_with_its_trait(tmp_path: Path) -> None:
+    folder = write_series(tmp_path / "p", every=GOOD)
+    write_series(folder / "modern-toolchain", newer=SECOND)
+    assert [patch.name for patch in read_patches(folder, {})] == ["every.patch"]
+    assert [patch.name for patch in read_patches(folder, {"modern_toolchain": False})] == ["every.patch"]
+    assert [patch.name for patch in read_patches(folder, {"modern_toolchain": True})] == ["every.patch", "newer.patch"]
+    (folder / "series").unlink()
+    (folder / "every.patch").unlink()
+    assert [patch.name for patch in read_patches(folder, {"modern_toolchain": True})] == ["newer.patch"]
+    assert read_patches(folder, {}) == ()
+
+
+def test_two_patches_of_one_name_are_refused(tmp_path: Path) -> None:
+    folder = write_series(tmp_path / "p", fix=GOOD)
+    write_series(folder / "modern-toolchain", fix=SECOND)
+    with pytest.raises(PatchError, match=r"(?s)p/fix\.patch.*modern-toolchain/fix\.patch"):
+        read_patches(folder, {"modern_toolchain": True})
+
+
+def test_a_folder_without_any_series_holds_no_patches_to_apply(tmp_path: Path) -> None:
+    with pytest.raises(PatchError, match="series"):
+        read_patches(tmp_path / "gone", {})

@@ -123,7 +123,7 @@ def test_all_errors_come_at_once_each_with_file_key_and_cure(root: Path) -> None
         ('"debian-12"', '"debian-21"', "target: 'debian-21' is none of centos-5, debian-12; did you mean debian-12?"),
         ('"chroot"', '"chrot"', "builder: 'chrot' is none of chroot, mock; did you mean chroot?"),
         ('spec = "squid"', 'spec = "squib"', "packages.hello.spec: there is no specs/squib.spec.j2; did you mean squid?"),
-        ('spec = "squid"', 'spec = "squid"\npatches = "none"', "packages.hello.patches: there is no patches/none/series"),
+        ('spec = "squid"', 'spec = "squid"\npatches = "none"', "packages.hello.patches: there is no folder patches/none"),
         ('spec = "squid"', 'spec = "squid"\nafter = ["hello"]', "packages.hello.after: goes in a circle"),
         ('revision = "1"', "revision = 1", "revision: must be text, not a whole number (1)"),
         ('version = "1.0"', 'version = "1.0"\nfilename = "../up"', "sources.hello.filename: '../up' must be a plain file name"),

@@ -4,7 +4,7 @@ import re
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from tproxy_rpms.errors import PatchError
@@ -34,6 +34,26 @@ def read_series(folder: Path) -> tuple[Path, ...]:
     unlisted = [f"{path}: not listed in {series}" for path in sorted(folder.glob("*.patch")) if path not in patches]
     if missing or unlisted:
         raise PatchError("\n".join(missing + unlisted), hint="list every patch once, by its file name")
+    return patches
+
+
+def read_patches(folder: Path, traits: Mapping[str, str | bool]) -> tuple[Path, ...]:
+    """Return the patches of a source for a target, in order.
+
+    Those of `folder`/series apply to every target, those of `folder`/SOME-TRAIT/series after them where the target has
+    `some_trait = true`.
+
+    Raises PatchError for a folder without any series, for what `read_series` refuses, and for two patches of one name.
+    """
+    below = [path for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
+    folders = [path for path in below if traits.get(path.name.replace("-", "_")) is True]
+    if (folder / "series").exists() or not below:
+        folders.insert(0, folder)
+    patches = tuple(patch for one in folders for patch in read_series(one))
+    names = [patch.name for patch in patches]
+    twice = [str(patch) for patch in patches if names.count(patch.name) > 1]
+    if twice:
+        raise PatchError("\n".join(twice), hint="in an SRPM all patches lie in one folder: give each a name of its own")
     return patches
 
 

@@ -141,8 +141,8 @@ def check_files(release: Release, table: Table, *, root: Path) -> None:
         specs = {path.name.removesuffix(".spec.j2") for path in (root / "specs").glob("*.spec.j2")}
         if package.spec not in specs:
             inner.complain("spec", f"there is no specs/{package.spec}.spec.j2{suggest(package.spec, specs)}")
-        if package.patches and not (root / "patches" / package.patches / "series").is_file():
-            inner.complain("patches", f"there is no patches/{package.patches}/series")
+        if package.patches and not (root / "patches" / package.patches).is_dir():
+            inner.complain("patches", f"there is no folder patches/{package.patches}")
         fragments = {path.name.removesuffix(".config") for path in (root / "kconfig").glob("*.config")}
         for fragment in package.kconfig.fragments if package.kconfig else ():
             if fragment not in fragments:

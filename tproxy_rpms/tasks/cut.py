@@ -80,14 +80,17 @@ class Cut:
         parts = [*shared, specs / f"{package.spec}.spec.j2", *(specs / "files" / package.spec).glob("*")]
         return digest_value({path.name: digest_file(path) for path in sorted(parts) if path.is_file()})
 
-    def patches(self, package: Package) -> Path | None:
-        """The folder of a package's patches, or None."""
-        return self.root / "patches" / package.patches if package.patches else None
+    def patches(self, package: Package) -> tuple[Path, ...]:
+        """A package's patches for the release's target, in order."""
+        from tproxy_rpms.packaging.patches import read_patches
+
+        return read_patches(self.root / "patches" / package.patches, self.release.target.traits) if package.patches else ()
 
     def patches_digest(self, package: Package) -> str:
-        """A digest of a package's patches; empty without patches."""
-        folder = self.patches(package)
-        return digest_tree(folder) if folder else ""
+        """A digest of a package's patches and of what decides which of them apply; empty without patches."""
+        if not package.patches:
+            return ""
+        return digest_value([digest_tree(self.root / "patches" / package.patches), self.release.target.traits])
 
     def facts(self, package: Package) -> dict[str, Any]:
         """What of the release shapes a package's SRPM."""

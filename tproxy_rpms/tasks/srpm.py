@@ -40,15 +40,14 @@ def inputs(cut: Cut, package: Package) -> dict[str, object]:
 
 def make(cut: Cut, package: Package) -> tuple[Path, ...]:
     """Make the SRPM of one package."""
-    from tproxy_rpms.packaging.patches import check_patches, read_series
+    from tproxy_rpms.packaging.patches import check_patches
     from tproxy_rpms.packaging.spec import list_files, render_spec
     from tproxy_rpms.packaging.srpm import build_srpm
     from tproxy_rpms.sources.fetched import read_fetched
 
     fetched = [read_fetched(cut.sources, source) for source in package.sources]
     sources = [cut.sources / one.file for one in fetched]
-    folder = cut.patches(package)
-    patches = read_series(folder) if folder else ()
+    patches = cut.patches(package)
     if sources:
         check_patches(patches, sources[0])
     files = list(list_files(package, root=cut.root))
