@@ -4,6 +4,7 @@ import copy
 import lzma
 import tarfile
 import zlib
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 from tproxy_rpms.errors import VerifyError
@@ -12,8 +13,11 @@ from tproxy_rpms.store import whole_folder
 NOT_ORIGINAL = "this is not the tarball that its makers published"
 
 
-def unpack_tree(tarball: Path, directory: Path) -> Path:
+def unpack_tree(tarball: Path, directory: Path, *, extra: Collection[str] = ()) -> Path:
     """Unpack what configuring needs of a kernel tarball into `directory`, which is replaced as a whole, and return it.
+
+    Args:
+        extra: further files to unpack, by their paths below the top folder: what patches touch.
 
     Left out are drivers' and file systems' C sources, documentation and device trees: nine tenths of the files.
     Raises VerifyError for a member that would leave the directory: `../`, an absolute path, or a link that does.
@@ -22,17 +26,18 @@ def unpack_tree(tarball: Path, directory: Path) -> Path:
     with whole_folder(directory) as folder:
         try:
             with tarfile.open(tarball, "r|*") as archive:
-                archive.extractall(folder, members=(kept for member in archive if (kept := select_member(member, links))))
+                archive.extractall(folder, members=(kept for member in archive if (kept := select_member(member, links, extra))))
         except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError) as error:
             raise VerifyError(f"{tarball.name}: {error}", hint=NOT_ORIGINAL) from error
     return directory
 
 
-def select_member(member: tarfile.TarInfo, links: set[PurePosixPath]) -> tarfile.TarInfo | None:
+def select_member(member: tarfile.TarInfo, links: set[PurePosixPath], extra: Collection[str] = ()) -> tarfile.TarInfo | None:
     """Return a member without the top folder, or None if configuring does not need it. Every member is checked, kept or not."""
     check_member(member, links)
     relative = PurePosixPath(*PurePosixPath(member.name).parts[1:])
-    if not relative.parts or not is_needed(relative) or not (member.isdir() or member.isfile() or member.issym()):
+    wanted = bool(relative.parts) and (is_needed(relative) or str(relative) in extra)
+    if not wanted or not (member.isdir() or member.isfile() or member.issym()):
         return None
     kept = copy.copy(member)
     kept.name, kept.mode = str(relative), (member.mode & 0o755) | 0o600

@@ -69,13 +69,12 @@ def tree_path(cut: Cut, package: Package) -> Path:
 def unpack(cut: Cut, package: Package) -> tuple[Path, ...]:
     """Unpack, patch, and return the few files that stand for the whole tree."""
     from tproxy_rpms.kernel.tree import unpack_tree
-    from tproxy_rpms.packaging.patches import apply_patches, check_patches
+    from tproxy_rpms.packaging.patches import apply_patches, list_touched
     from tproxy_rpms.sources.fetched import read_fetched
 
     tarball = cut.sources / read_fetched(cut.sources, package.sources[0]).file
     patches = cut.patches(package)
-    check_patches(patches, tarball)
-    tree = unpack_tree(tarball, tree_path(cut, package))
+    tree = unpack_tree(tarball, tree_path(cut, package), extra=set().union(*map(list_touched, patches)))
     apply_patches(patches, tree)
     return tree / "Makefile", tree / "scripts" / "kconfig" / "Makefile"
 
