@@ -30,7 +30,7 @@ def make_target(**changes: object) -> Target:
         "repo_checksum": "sha256",
         "repo_compress": "gz",
         "libdir": {"x86_64": "/usr/lib64", "i386": "/usr/lib"},
-        "traits": {"rpm_base": False},
+        "traits": {"rpm_base": False, "buildroot_tag": False},
     }
     return Target(**(fields | changes))  # type: ignore[arg-type]
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tproxy_rpms.builders import Job, Result
-from tproxy_rpms.builders.chroot import ChrootBuilder, create, useful_end
+from tproxy_rpms.builders.chroot import ChrootBuilder, create
+from tproxy_rpms.builders.output import useful_end
 from tproxy_rpms.errors import BuildError
 from tproxy_rpms.packaging.header import read_header
 from tproxy_rpms.packaging.srpm import build_srpm

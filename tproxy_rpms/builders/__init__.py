@@ -1,5 +1,6 @@
 """Builders turn an SRPM into RPMs for one arch. A new builder is one new module with a `create` function."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -43,6 +44,9 @@ class Result:
 
 class Builder(Protocol):
     """What the tasks ask of a builder."""
+
+    def root_inputs(self, arch: Arch) -> Mapping[str, str]:
+        """What shapes an arch's root beside the release's target, name → digest."""
 
     def make_root(self, arch: Arch, *, log: Path) -> tuple[Path, ...]:
         """Make the build root of an arch if it is not there, and return the files that stand for it.

@@ -1,14 +1,12 @@
 """The chroot builder: rpmbuild in a clean mmdebstrap root, under constant paths, without network."""
 
-import os
-import re
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tproxy_rpms.builders import Job, Result
 from tproxy_rpms.builders.namespace import remove_argv, reserve_memory, unshare_argv
+from tproxy_rpms.builders.output import finish_rpms, start_logs, useful_end
 from tproxy_rpms.builders.root import BUILDER_HOME, BUILDER_UID, Root, RootStore
 from tproxy_rpms.errors import BuildError, RootError
 from tproxy_rpms.packaging.header import Header, read_header
@@ -21,10 +19,6 @@ HERE = Path(__file__).parent
 # The status of inner.sh when rpmbuild itself failed.
 RPMBUILD_FAILED = 100
 
-# Lines of a build log that tell what went wrong.
-TELLING = re.compile(r"error:|Error \d|\*\*\* |fatal:|undefined reference|No such file|not found|cannot |FAILED", re.IGNORECASE)
-SHOWN = 15
-
 
 @dataclass(frozen=True, kw_only=True)
 class ChrootBuilder:
@@ -33,6 +27,10 @@ class ChrootBuilder:
     release: Release
     roots: RootStore
     work: Path
+
+    def root_inputs(self, arch: Arch) -> dict[str, str]:  # noqa: ARG002  # the protocol's signature
+        """The target says it all."""
+        return {}
 
     def make_root(self, arch: Arch, *, log: Path) -> tuple[Path, ...]:
         """Make the root of an arch and return its archive."""
@@ -49,11 +47,7 @@ class ChrootBuilder:
         with whole_folder(job.results) as results:
             self.run_rpmbuild(job, root, results)
             (results / ".job.src.rpm").unlink()
-            rpms = sorted(results.glob("*.rpm"))
-            check_rpms(job, rpms)
-            for rpm in rpms:
-                rpm.chmod(0o644)
-                os.utime(rpm, (job.epoch, job.epoch))
+            rpms = finish_rpms(job, results)
         return Result(rpms=tuple(job.results / rpm.name for rpm in rpms), logs=logs)
 
     def run_rpmbuild(self, job: Job, root: Root, results: Path) -> None:
@@ -91,15 +85,6 @@ def enter_argv(job: Job, root: Root, *, folder: Path, memory: int, results: Path
     ]  # fmt: skip
 
 
-def start_logs(folder: Path) -> tuple[Path, ...]:
-    """Begin empty logs, so that a failure never shows an older build's words."""
-    folder.mkdir(parents=True, exist_ok=True)
-    logs = tuple(folder / name for name in ("root.log", "build.log", "state.log"))
-    for log in logs:
-        log.write_text("")
-    return logs
-
-
 def check_requirements(job: Job, header: Header, root: Root) -> None:
     """Raise BuildError naming every build requirement that neither the root nor this cut's RPMs provide."""
     provided = root.provides | {name for rpm in job.requires for name in read_header(rpm).provides}
@@ -111,18 +96,6 @@ def check_requirements(job: Job, header: Header, root: Root) -> None:
         )
 
 
-def check_rpms(job: Job, rpms: Sequence[Path]) -> None:
-    """Raise BuildError unless there are RPMs and each is for the arch that was asked for."""
-    if not rpms:
-        raise BuildError(f"{job.srpm.name}: rpmbuild for {job.arch} left no RPM", hint=f"see {job.logs / 'build.log'}")
-    for rpm in rpms:
-        arch = read_header(rpm).arch
-        if arch not in (RPM_ARCH[job.arch], "noarch"):
-            raise BuildError(
-                f"{rpm.name}: its header says {arch}, asked for was {RPM_ARCH[job.arch]}", hint="mend the spec's arch tags"
-            )
-
-
 def describe_failure(job: Job, status: int) -> BuildError | RootError:
     """Return the error for a build that ended with `status`, with the useful end of the right log."""
     failed = status == RPMBUILD_FAILED
@@ -130,21 +103,6 @@ def describe_failure(job: Job, status: int) -> BuildError | RootError:
     what = "rpmbuild failed" if failed else f"the root could not be entered (status {status})"
     text = f"{job.package} for {job.arch}: {what}\n{useful_end(log.read_text(errors='replace'))}"
     return (BuildError if failed else RootError)(text, hint=f"the whole log: {log}")
-
-
-def useful_end(log: str) -> str:
-    """Return the lines around the first error of a log, then its last telling lines; all of a short log."""
-    lines = log.splitlines()
-    telling = [number for number, line in enumerate(lines) if TELLING.search(line)]
-    if len(lines) <= SHOWN or not telling:
-        return "\n".join(lines[-SHOWN:])
-    # make -j goes on after an error: the cause stands before the first "*** … Error N", not at the log's end.
-    stop = next((number for number in telling if re.search(r"\*\*\* |Error \d", lines[number])), telling[-1])
-    first = range(max(0, stop - SHOWN + 5), stop + 1)
-    last = range(max(stop + 1, len(lines) - 4), len(lines))
-    return "\n".join(
-        [*(lines[number] for number in first), *(["…"] if last.start > stop + 1 else []), *(lines[number] for number in last)]
-    )
 
 
 def create(release: Release, *, cache: Path, work: Path) -> ChrootBuilder:

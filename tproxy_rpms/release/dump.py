@@ -10,15 +10,21 @@ from tproxy_rpms.release.load import SCHEMA
 from tproxy_rpms.release.model import Release
 
 # Fields that the reader derives, or that are written in another place.
-DERIVED = {"name", "files", "digests", "target", "epoch"}
+DERIVED = {"name", "files", "digests", "target", "epoch", "target_file"}
 
 
 def dump_release(release: Release) -> str:
     """Return TOML text; comments tell the files it came from."""
     head = "".join(f"# {path}\n" for path in release.files)
     epoch = datetime.fromtimestamp(release.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    top = f"schema = {SCHEMA}\nepoch = {epoch}\ntarget = {quote(release.target.name)}\n"
+    top = f"schema = {SCHEMA}\nepoch = {epoch}\ntarget = {quote(name_target(release))}\n"
     return head + top + render_table(release, "")
+
+
+def name_target(release: Release) -> str:
+    """Return a target as a release file names it: by name if it is one of the project's, else by path."""
+    path = release.target_file
+    return path.stem if path.parent.name == "targets" and (path.parent.parent / "releases").is_dir() else str(path.resolve())
 
 
 def render_table(value: Any, path: str) -> str:

@@ -33,8 +33,15 @@ def load_release(name_or_path: str, *, root: Path) -> Release:
         problems += [f"{path}: remove: {key!r} is not in what it extends" for key in missing]
     path = chain[-1][0]
     table = Table(layers.data, file=path, problems=problems, origins=layers.origins)
-    target = load_target(table, root=root)
-    release = read_release(table, name=path.stem, files=[path for path, _ in chain], target=target, builders=BUILDERS)
+    target_file = find_target(table, root=root)
+    release = read_release(
+        table,
+        name=path.stem,
+        files=[path for path, _ in chain],
+        target=load_target(table, target_file),
+        target_file=target_file,
+        builders=BUILDERS,
+    )
     check_references(release, table)
     check_files(release, table, root=root)
     if problems:
@@ -94,16 +101,25 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ReleaseError([f"{path}: {error}"], hint="the file is not TOML") from error
 
 
-def load_target(table: Table, *, root: Path) -> Target:
-    """Return the target that a release names, from targets/NAME.toml."""
+def find_target(table: Table, *, root: Path) -> Path:
+    """Return the file of a release's target: targets/NAME.toml, or a path relative to the release file that names it."""
     names = sorted(path.stem for path in (root / "targets").glob("*.toml"))
-    name = table.choice("target", names)
-    if name not in names:
-        return read_target(Table({}, file=table.file, problems=[]), name=name)
-    path = root / "targets" / f"{name}.toml"
+    given = table.data.get("target")
+    if isinstance(given, str) and ("/" in given or given.endswith(".toml")):
+        path = table.origin("target").parent / table.take("target", str)
+        if not path.is_file():
+            table.complain("target", f"{path}: no such target file")
+        return path
+    return root / "targets" / f"{table.choice('target', names)}.toml"
+
+
+def load_target(table: Table, path: Path) -> Target:
+    """Return a target from its file; what is not there has been complained of."""
+    if not path.is_file():
+        return read_target(Table({}, file=table.file, problems=[]), name=path.stem)
     data = read_toml(path)
     check_own_keys(path, data, table.problems)
-    return read_target(Table(data, file=path, problems=table.problems), name=name)
+    return read_target(Table(data, file=path, problems=table.problems), name=path.stem)
 
 
 def check_references(release: Release, table: Table) -> None:

@@ -114,6 +114,7 @@ class Target:
         build_packages: what a build root holds, in the distribution's own names.
         names: build requirement as EL names it ("libcap-devel") → this distribution's name, where it differs.
         traits: anything else that templates ask for, name → text or bool.
+        mock_configs: the folder of NAME-ARCH.cfg for the mock builder, relative to the target's file.
     """
 
     name: str
@@ -129,6 +130,7 @@ class Target:
     build_packages: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     traits: Mapping[str, str | bool] = field(default_factory=dict)
+    mock_configs: str = "../mock-configs"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +142,7 @@ class Release:
         epoch: the release's date in seconds since 1970, which drives every timestamp.
         revision: the packages' Release without the target's `dist`.
         mirror: a folder or URL prefix tried first for every source, or empty.
+        target_file: the file that the target comes from.
     """
 
     name: str
@@ -155,3 +158,13 @@ class Release:
     packages: Mapping[str, Package]
     mirror: str = ""
     url: str = ""
+    target_file: Path = Path()
+
+    @property
+    def lock(self) -> Path:
+        """The folder of this release's build-root locks, beside its file: NAME.lock/PACKAGE-ARCH.json."""
+        return self.files[-1].with_suffix(".lock")
+
+    def mock_config(self, arch: Arch) -> Path:
+        """The mock configuration of an arch."""
+        return (self.target_file.parent / self.target.mock_configs / f"{self.target.name}-{arch}.cfg").resolve()

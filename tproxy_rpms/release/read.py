@@ -135,7 +135,9 @@ def read_epoch(table: Table) -> int:
     return 0
 
 
-def read_release(table: Table, *, name: str, files: Iterable[Path], target: Target, builders: Iterable[str]) -> Release:
+def read_release(
+    table: Table, *, name: str, files: Iterable[Path], target: Target, target_file: Path, builders: Iterable[str]
+) -> Release:
     """Return the release that a merged table describes, with its problems in `table.problems`."""
     sources = {key: read_source(key, inner) for key, inner in table.tables("sources")}
     check_filenames(sources, table)
@@ -161,6 +163,7 @@ def read_release(table: Table, *, name: str, files: Iterable[Path], target: Targ
         packages=packages,
         mirror=table.take("mirror", str, ""),
         url=table.take("url", str, ""),
+        target_file=target_file,
     )
     table.finish()
     return release
@@ -185,6 +188,7 @@ def read_target(table: Table, *, name: str) -> Target:
         build_packages=table.texts("build_packages", ()),
         names={key: names.take(key, str) for key in names.data} if names else {},
         traits={key: value for key, value in (traits.data if traits else {}).items() if isinstance(value, str | bool)},
+        mock_configs=table.take("mock_configs", str, "../mock-configs"),
     )
     for key, value in (traits.data if traits else {}).items():
         if not isinstance(value, str | bool):

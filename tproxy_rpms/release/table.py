@@ -40,6 +40,10 @@ class Table:
         """Return the dotted key of a name in this table."""
         return f"{self.path}.{name}" if self.path else name
 
+    def origin(self, name: str) -> Path:
+        """Return the file that a key's value comes from."""
+        return self.origins.get(self.key(name), self.file)
+
     def complain(self, name: str, text: str) -> None:
         """Remember a problem with one key (or, with an empty name, with this table)."""
         key = self.key(name) if name else self.path

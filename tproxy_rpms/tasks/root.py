@@ -1,6 +1,6 @@
 """Make the build roots, one an arch, kept as archives in the user's cache."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -30,9 +30,10 @@ def create(cut: Cut) -> Iterator[Step]:
         )
 
 
-def inputs(cut: Cut, arch: Arch) -> dict[str, object]:
+def inputs(cut: Cut, arch: Arch) -> Mapping[str, object]:
     """What a root is asked to be; what is in it is the archive's business, and its digest is recorded."""
-    return {"builder": cut.release.builder, "target": digest_value(asdict(cut.release.target)), "arch": arch}
+    own = {"builder": cut.release.builder, "target": digest_value(asdict(cut.release.target)), "arch": arch}
+    return own | dict(cut.builder.root_inputs(arch))
 
 
 def make(cut: Cut, arch: Arch) -> tuple[Path, ...]:

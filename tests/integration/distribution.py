@@ -1,0 +1,187 @@
+"""A test distribution: RPM repositories made from mmdebstrap trees, so that the real mock with the real dnf needs no RPM mirror.
+
+One large RPM an arch, `testdist-base`, holds a whole Debian tree with a compiler, and provides what a build root of an RPM
+distribution is asked for; small ones beside it can be required and exchanged. The result lies in the user's cache, named by what
+it is made from.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tproxy_rpms.builders.root import RootStore
+from tproxy_rpms.process import run_command
+from tproxy_rpms.release.model import RPM_ARCH, Arch, Target
+from tproxy_rpms.store import digest_value, whole_folder
+
+# Changes to how the distribution is made count here.
+RECIPE = 1
+
+# What is not the distribution's: mounts, the builder's own traces, and what mock writes itself.
+EXCLUDED = ("./dev/*", "./.packages", "./proc/*", "./sys/*", "./requires", "./results", "./ccache", "./builddir", "./etc/hosts",
+            "./var/lib/rpm/*")  # fmt: skip
+
+# What an RPM distribution has by other names than Debian, and what RPMs made in it ask for.
+PROVIDES = (
+    "/bin/sh", "/sbin/ldconfig", "buildsys-build", "centos-release", "chkconfig", "config(testdist)", "gcc-c++", "info", "initscripts",
+    "libtool-ltdl-devel", "logrotate", "mkinitrd", "module-init-tools", "redhat-rpm-config", "rpm-build", "rtld(GNU_HASH)",
+    "shadow-utils", "which", "/usr/bin/perl", "/bin/bash",
+)  # fmt: skip
+
+SPEC = """\
+%global __os_install_post %{{nil}}
+%global debug_package %{{nil}}
+%global _build_id_links none
+%global _binary_payload w1.zstdio
+%global __provides_exclude_from ^(/usr/share/|/usr/lib/python3|/usr/lib/gcc/|/usr/lib/.*/perl)
+%global __brp_check_rpaths %{{nil}}
+Name: testdist-base
+Version: 1
+Release: 1
+Summary: A whole build root
+License: various
+AutoReq: no
+Provides: {provides}
+
+%description
+A Debian tree in one package.
+
+%install
+mkdir -p %{{buildroot}}
+cp -a --reflink=auto {tree}/. %{{buildroot}}/
+
+%files -f {listing}
+%defattr(-,root,root,-)
+"""
+
+SMALL = """\
+Name: {name}
+Version: {version}
+Release: 1
+Summary: A small package
+License: MIT
+BuildArch: noarch
+
+%description
+Something to require.
+
+%install
+mkdir -p %{{buildroot}}/usr/share/{name}
+echo {version} > %{{buildroot}}/usr/share/{name}/version
+
+%files
+/usr/share/{name}
+"""
+
+CONFIG = """\
+config_opts['root'] = 'testdist-{arch}'
+config_opts['target_arch'] = '{rpm_arch}'
+config_opts['legal_host_arches'] = ('i386', 'i686', 'x86_64')
+config_opts['chroot_setup_cmd'] = 'install buildsys-build gcc-c++ rpm-build redhat-rpm-config shadow-utils testdist-extra'
+config_opts['dist'] = 'td'
+config_opts['releasever'] = '1'
+config_opts['package_manager'] = 'dnf4'
+config_opts['dnf_warning'] = False
+config_opts['use_bootstrap'] = False
+config_opts['use_bootstrap_image'] = False
+config_opts['rpmbuild_networking'] = False
+config_opts['macros']['%_buildhost'] = 'reproducible.invalid'
+config_opts['plugin_conf']['root_cache_opts']['compress_program'] = 'zstd'
+config_opts['plugin_conf']['root_cache_opts']['extension'] = '.zst'
+config_opts['dnf.conf'] = \"\"\"
+[main]
+keepcache=1
+system_cachedir=/var/cache/dnf
+debuglevel=2
+reposdir=/dev/null
+logfile=/var/log/yum.log
+obsoletes=1
+gpgcheck=0
+assumeyes=1
+install_weak_deps=0
+metadata_expire=0
+best=1
+protected_packages=
+
+[testdist]
+name=test distribution
+baseurl={url}
+skip_if_unavailable=False
+\"\"\"
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distribution:
+    """The repositories, one folder an arch, to be copied or served as they are."""
+
+    folder: Path
+
+    def repository(self, arch: Arch) -> Path:
+        """The repository of an arch."""
+        return self.folder / arch
+
+    def write_config(self, folder: Path, arch: Arch, *, url: str = "") -> Path:
+        """Write a mock configuration for an arch, testdist-ARCH.cfg, which takes packages from `url` or straight from the folder."""
+        path = folder / f"testdist-{arch}.cfg"
+        url = url or f"file://{self.repository(arch)}"
+        path.write_text(CONFIG.format(arch=arch, rpm_arch=RPM_ARCH[arch], url=url))
+        return path
+
+
+def make_distribution(target: Target, *, cache: Path, arches: Sequence[Arch] = ("x86_64", "i386")) -> Distribution:
+    """Return the distribution made from the build roots of `target`; made if the cache does not hold it. Needs root."""
+    roots = RootStore(target=target, cache=cache)
+    archives = {arch: roots.make(arch, log=cache / "roots" / f"{arch}.log").archive for arch in arches}
+    made_from = {"recipe": RECIPE, "spec": SPEC, "small": SMALL, "provides": PROVIDES, "roots": {a: p.name for a, p in archives.items()}}
+    folder = cache / "test-distribution" / digest_value(made_from)[:16]
+    for arch, archive in archives.items():
+        if not (folder / arch / "repodata" / "repomd.xml").is_file():
+            with whole_folder(folder / arch) as repository:
+                build_base(archive, arch, repository)
+                build_small("testdist-extra", "1", repository)
+                run_command(["createrepo_c", "--quiet", repository])
+    return Distribution(folder=folder)
+
+
+def build_base(archive: Path, arch: Arch, output: Path) -> None:
+    """Build testdist-base from a root's archive."""
+    with tempfile.TemporaryDirectory(prefix="testdist-", dir=output.parent) as scratch:
+        tree = Path(scratch) / "tree"
+        tree.mkdir()
+        exclude = [f"--exclude={pattern}" for pattern in EXCLUDED]
+        run_command(["tar", "--zstd", "-xpf", archive, "-C", tree, "--numeric-owner", *exclude])
+        (tree / "tmp").chmod(0o1777)
+        (tree / "etc" / "rpm").mkdir(exist_ok=True)
+        (tree / "etc" / "rpm" / "macros.testdist").write_text("%_dbpath /var/lib/rpm\n")
+        listing = Path(scratch) / "listing"
+        listing.write_text("".join(list_tree(tree)))
+        spec = SPEC.format(provides=", ".join(PROVIDES), tree=tree, listing=listing)
+        build_spec("testdist-base", spec, scratch=Path(scratch), output=output, arch=RPM_ARCH[arch])
+
+
+def list_tree(tree: Path) -> list[str]:
+    """Return the lines of %files for a tree."""
+    lines = []
+    for path in sorted(tree.rglob("*")):
+        name = "/" + str(path.relative_to(tree))
+        quoted = f'"{name}"' if set(name) & set(" []{}*?") else name
+        lines.append(f"%dir {quoted}\n" if path.is_dir() and not path.is_symlink() else f"{quoted}\n")
+    return lines
+
+
+def build_small(name: str, version: str, output: Path) -> None:
+    """Build a package with one file."""
+    with tempfile.TemporaryDirectory(prefix="testdist-") as scratch:
+        build_spec(name, SMALL.format(name=name, version=version), scratch=Path(scratch), output=output, arch="noarch")
+
+
+def build_spec(name: str, spec: str, *, scratch: Path, output: Path, arch: str) -> None:
+    """Run rpmbuild -bb and put the RPMs into `output`."""
+    path = scratch / f"{name}.spec"
+    path.write_text(spec)
+    run_command(["rpmbuild", "-bb", "--nodeps", "--target", arch, "--define", f"_topdir {scratch}/rpmbuild", path])
+    for rpm in (scratch / "rpmbuild" / "RPMS").rglob("*.rpm"):
+        shutil.move(rpm, output / rpm.name)
