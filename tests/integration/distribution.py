@@ -7,7 +7,7 @@ it is made from.
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ EXCLUDED = ("./dev/*", "./.packages", "./proc/*", "./sys/*", "./requires", "./re
 
 # What an RPM distribution has by other names than Debian, and what RPMs made in it ask for.
 PROVIDES = (
-    "/bin/sh", "/sbin/ldconfig", "buildsys-build", "centos-release", "chkconfig", "config(testdist)", "gcc-c++", "info", "initscripts",
+    "/bin/sh", "/sbin/ldconfig", "buildsys-build", "centos-release", "chkconfig", "gcc-c++", "info", "initscripts",
     "libtool-ltdl-devel", "logrotate", "mkinitrd", "module-init-tools", "redhat-rpm-config", "rpm-build", "rtld(GNU_HASH)",
     "shadow-utils", "which", "/usr/bin/perl", "/bin/bash",
 )  # fmt: skip
@@ -117,16 +117,12 @@ skip_if_unavailable=False
 class Distribution:
     """The repositories, one folder an arch, to be copied or served as they are."""
 
-    folder: Path
-
-    def repository(self, arch: Arch) -> Path:
-        """The repository of an arch."""
-        return self.folder / arch
+    repositories: Mapping[Arch, Path]
 
     def write_config(self, folder: Path, arch: Arch, *, url: str = "") -> Path:
-        """Write a mock configuration for an arch, testdist-ARCH.cfg, which takes packages from `url` or straight from the folder."""
+        """Write a mock configuration, testdist-ARCH.cfg, which takes packages from `url` or straight from the folder."""
         path = folder / f"testdist-{arch}.cfg"
-        url = url or f"file://{self.repository(arch)}"
+        url = url or f"file://{self.repositories[arch]}"
         path.write_text(CONFIG.format(arch=arch, rpm_arch=RPM_ARCH[arch], url=url))
         return path
 
@@ -135,15 +131,16 @@ def make_distribution(target: Target, *, cache: Path, arches: Sequence[Arch] = (
     """Return the distribution made from the build roots of `target`; made if the cache does not hold it. Needs root."""
     roots = RootStore(target=target, cache=cache)
     archives = {arch: roots.make(arch, log=cache / "roots" / f"{arch}.log").archive for arch in arches}
-    made_from = {"recipe": RECIPE, "spec": SPEC, "small": SMALL, "provides": PROVIDES, "roots": {a: p.name for a, p in archives.items()}}
-    folder = cache / "test-distribution" / digest_value(made_from)[:16]
+    repositories = {}
     for arch, archive in archives.items():
-        if not (folder / arch / "repodata" / "repomd.xml").is_file():
-            with whole_folder(folder / arch) as repository:
+        name = digest_value([RECIPE, SPEC, SMALL, PROVIDES, archive.name])[:16]
+        repositories[arch] = cache / "test-distribution" / f"{arch}-{name}"
+        if not (repositories[arch] / "repodata" / "repomd.xml").is_file():
+            with whole_folder(repositories[arch]) as repository:
                 build_base(archive, arch, repository)
                 build_small("testdist-extra", "1", repository)
                 run_command(["createrepo_c", "--quiet", repository])
-    return Distribution(folder=folder)
+    return Distribution(repositories=repositories)
 
 
 def build_base(archive: Path, arch: Arch, output: Path) -> None:

@@ -1,0 +1,255 @@
+"""The mock builder: drives the real mock; one warm root cache an arch, one chroot a build, this cut's packages in a repository."""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from tproxy_rpms.builders import Job, Result
+from tproxy_rpms.builders.lock import Lock, compare_roots, join_locks, read_buildroot, read_lock
+from tproxy_rpms.builders.mirror import make_mirror
+from tproxy_rpms.builders.mockfailure import describe_failure, read_log
+from tproxy_rpms.builders.namespace import BUILD_MEMORY, reserve_memory
+from tproxy_rpms.builders.output import finish_rpms
+from tproxy_rpms.errors import BuildError, RootError, UserError
+from tproxy_rpms.packaging.header import read_header
+from tproxy_rpms.process import require_tool, run_command
+from tproxy_rpms.release.model import Arch, Release
+from tproxy_rpms.store import digest_file, digest_tree, digest_value, whole_folder, write_whole
+
+LOGS = ("root.log", "build.log", "state.log", "mock.log", "hw_info.log", "installed_pkgs.log", "buildroot_lock.json")
+BUILDROOT = "buildroot_lock.json"
+
+# The host's words about who called sudo or consolehelper: mock drops its rights to that user.
+CALLER = ("SUDO_UID", "SUDO_GID", "SUDO_USER", "USERHELPER_UID")
+
+LOCKED_CONFIG = """\
+include({base!r})
+config_opts['dnf.conf'] = \"\"\"
+[main]
+keepcache=1
+system_cachedir=/var/cache/dnf
+debuglevel=2
+reposdir=/dev/null
+logfile=/var/log/yum.log
+obsoletes=1
+gpgcheck=0
+assumeyes=1
+syslog_ident=mock
+syslog_device=
+install_weak_deps=0
+metadata_expire=0
+best=1
+protected_packages=
+
+[locked]
+name=packages of the lock, each checked by its SHA-256
+baseurl=file://{mirror}
+skip_if_unavailable=False
+\"\"\"
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MockBuilder:
+    """Builds by mock. `work` holds what lasts as long as a build; `cache` the packages of locks."""
+
+    release: Release
+    cache: Path
+    work: Path
+
+    def root_inputs(self, arch: Arch) -> dict[str, str]:
+        """The configuration and the locks."""
+        folder = self.release.lock
+        return {
+            "config": digest_file(self.base_config(arch)),
+            "locks": digest_value([(path.name, digest_tree(path)) for path in sorted(folder.glob(f"*-{arch}.json"))]),
+        }
+
+    def make_root(self, arch: Arch, *, log: Path) -> tuple[Path, ...]:
+        """Fill mock's root cache of an arch, and return the list of the packages in the root, beside the log."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.unlink(missing_ok=True)
+        with self.stage() as stage, reserve_memory() as memory:
+            argv = [*self.mock_argv(arch, stage, name="root", memory=memory), "--init"]
+            status = self.run_mock(argv, stage=stage, log=stage / "result" / "mock.log")
+            logs = keep_logs(stage / "result", log.parent / f"root-{arch}")
+            if status:
+                raise describe_failure(f"the {arch} root", status, logs=logs)
+            packages = list_packages(read_log(logs / "mock.log"))
+            if not packages:
+                raise RootError(
+                    f"the {arch} root: rpm lists no package in it",
+                    hint="the host's rpm keeps its database elsewhere: %_dbpath /var/lib/rpm in a macro file under /etc/rpm",
+                )
+        listing = log.with_suffix(".packages")
+        write_whole(listing, "".join(f"{package}\n" for package in packages))
+        return (listing,)
+
+    def build(self, job: Job) -> Result:
+        """Build one package; see the protocol. With a lock, fails if the root was not what the lock says."""
+        if job.ccache:
+            raise UserError("ccache=on: the mock builder has no ccache: CentOS 5 brings none", hint="leave ccache=on away")
+        with self.stage() as stage, reserve_memory() as memory, whole_folder(job.results) as results:
+            argv = self.build_argv(job, stage, memory=memory)
+            status = self.run_mock(argv, stage=stage, log=stage / "result" / "mock.log")
+            logs = keep_logs(stage / "result", job.logs)
+            if status:
+                raise describe_failure(f"{job.package} for {job.arch}", status, logs=logs)
+            self.check_root(job)
+            for rpm in (stage / "result").glob("*.rpm"):
+                if not rpm.name.endswith(".src.rpm"):
+                    shutil.copyfile(rpm, results / rpm.name)
+            rpms = finish_rpms(job, results)
+        return Result(rpms=tuple(job.results / rpm.name for rpm in rpms), logs=tuple(sorted(logs.iterdir())))
+
+    def build_argv(self, job: Job, stage: Path, *, memory: int) -> list[str]:
+        """Return the mock call of a job; copies the SRPM and this cut's RPMs to where mock's user can read them."""
+        srpm = stage / job.srpm.name
+        shutil.copyfile(job.srpm, srpm)
+        srpm.chmod(0o644)
+        argv = self.mock_argv(job.arch, stage, name=job.package, memory=memory)
+        if job.requires:
+            repository = stage / "repository"
+            repository.mkdir(mode=0o755)
+            for rpm in job.requires:
+                shutil.copyfile(rpm, repository / rpm.name)
+            run_command([require_tool("createrepo_c", package="createrepo-c"), "--quiet", str(repository)])
+            argv.append(f"--addrepo=file://{repository}")
+        return [*argv, f"--define=_smp_mflags -j{job.jobs}", "--rebuild", str(srpm)]
+
+    def mock_argv(self, arch: Arch, stage: Path, *, name: str, memory: int) -> list[str]:
+        """Return what every mock call begins with.
+
+        The root cache is named by what is asked to be in it, so that mock need not compare file times; the chroot by this clone
+        and package, so that the next run finds what a killed one has left.
+        """
+        config = self.config(arch)
+        inputs = self.root_inputs(arch)
+        clone = digest_value(str(self.work))[:6]
+        argv = [
+            require_tool("mock", package="mock"), "-r", str(config), f"--uniqueext={name}-{clone}", f"--resultdir={stage / 'result'}",
+            f"--config-opts=root={self.base_config(arch).stem}-{digest_value(inputs)[:8]}",
+            f"--isolation={pick_isolation()}", "--no-bootstrap-chroot", "--no-bootstrap-image", "--enable-plugin=buildroot_lock",
+            "--plugin-option=root_cache:age_check=False",
+        ]  # fmt: skip
+        if memory:
+            argv += ["--enable-plugin=tmpfs", f"--plugin-option=tmpfs:max_fs_size={BUILD_MEMORY >> 20}m",
+                     "--plugin-option=tmpfs:required_ram_mb=0"]  # fmt: skip
+        if os.environ.get("TPROXY_RPMS_VAULT"):
+            argv.append(f"--config-opts=centos_vault={os.environ['TPROXY_RPMS_VAULT'].rstrip('/')}")
+        return argv
+
+    def run_mock(self, argv: Sequence[str], *, stage: Path, log: Path) -> int:
+        """Run mock and return its exit code; its own words go to `log`."""
+        environment = {name: os.environ[name] for name in CALLER if name in os.environ}
+        log.touch()
+        give_to_caller(stage)
+        return run_command(argv, log=log, env=environment, check=False).returncode
+
+    def base_config(self, arch: Arch) -> Path:
+        """The target's own mock configuration. Raises UserError if there is none."""
+        path = self.release.mock_config(arch)
+        if not path.is_file():
+            hint = f"the mock builder needs one for the target {self.release.target.name}"
+            raise UserError(f"{path}: no such file", hint=hint)
+        return path
+
+    def config(self, arch: Arch) -> Path:
+        """The configuration that mock gets: the target's own, or with locks one that sees their packages alone."""
+        base = self.base_config(arch)
+        if not self.locks:
+            return base
+        mirror = self.mirror(arch)
+        path = self.work / f"locked-{arch}.cfg"
+        write_whole(path, LOCKED_CONFIG.format(base=str(base), mirror=mirror))
+        return path
+
+    def mirror(self, arch: Arch) -> Path:
+        """The repository of an arch's locked packages, fetched and checked."""
+        locks = [(path, lock) for (package, of), (path, lock) in self.locks.items() if of == arch]
+        mirrors = [mirror for mirror in (os.environ.get("TPROXY_RPMS_MIRROR", ""), self.release.mirror) if mirror]
+        return make_mirror(join_locks(locks), cache=self.cache, mirrors=mirrors)
+
+    @cached_property
+    def locks(self) -> dict[tuple[str, Arch], tuple[Path, Lock]]:
+        """The locks of every package and arch, or none at all. Raises UserError for a set that is not whole."""
+        paths = {(name, arch): self.lock_path(name, arch) for name in self.release.packages for arch in self.release.arches}
+        missing = [str(path) for path in paths.values() if not path.is_file()]
+        if len(missing) == len(paths):
+            return {}
+        if missing:
+            text = "\n".join(f"{path}: no such file, but other packages have a lock" for path in missing)
+            raise UserError(text, hint=f"run doit lock for all, or remove {self.release.lock}")
+        return {key: (path, read_lock(path)) for key, path in paths.items()}
+
+    def lock_path(self, package: str, arch: Arch) -> Path:
+        """Where the lock of a package and arch lies."""
+        return self.release.lock / f"{package}-{arch}.json"
+
+    def check_root(self, job: Job) -> None:
+        """Raise BuildError if a build's root was not what its lock says; this cut's own packages do not count."""
+        found = read_buildroot(job.logs / BUILDROOT)
+        if (job.package, job.arch) not in self.locks:
+            return
+        path, lock = self.locks[job.package, job.arch]
+        own = {(header.name, header.arch) for header in map(read_header, job.requires)}
+        differences = compare_roots(
+            locked=lock.packages, found=[package for package in found.packages if (package.name, package.arch) not in own]
+        )
+        if differences:
+            text = "\n".join(differences)
+            raise BuildError(
+                f"{job.package} for {job.arch}: the root differs from {path}\n{text}",
+                hint=f"build with what is locked, or remove {self.release.lock} and run doit lock to take the new root",
+            )
+
+    @contextmanager
+    def stage(self) -> Iterator[Path]:
+        """Yield a folder that mock's user can read and write, gone afterwards."""
+        self.work.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="tproxy-rpms-mock-") as scratch:
+            stage = Path(scratch)
+            stage.chmod(0o755)
+            (stage / "result").mkdir()
+            yield stage
+
+
+def give_to_caller(stage: Path) -> None:
+    """Hand a folder to the user that mock drops its rights to; only root must, and only root can."""
+    uid = os.environ.get("SUDO_UID") or os.environ.get("USERHELPER_UID")
+    if os.geteuid() == 0 and uid:
+        for path in (stage, *stage.rglob("*")):
+            os.chown(path, int(uid), -1)
+
+
+def pick_isolation() -> str:
+    """Return the strongest isolation that the host allows: nspawn needs a running systemd."""
+    return "nspawn" if Path("/run/systemd/system").is_dir() and shutil.which("systemd-nspawn") else "simple"
+
+
+def keep_logs(results: Path, logs: Path) -> Path:
+    """Replace `logs` by the logs that a mock left among its results, and return it."""
+    with whole_folder(logs) as folder:
+        for name in LOGS:
+            if (results / name).is_file():
+                shutil.copyfile(results / name, folder / name)
+    return logs
+
+
+def list_packages(output: str) -> list[str]:
+    """Return the packages (NAME-VERSION-RELEASE.ARCH) that mock --init lists at its end."""
+    _, found, tail = output.partition("Installed packages:")
+    lines = tail.splitlines()[1:] if found else []
+    names = [line.removeprefix("INFO: ").strip() for line in lines]
+    return [name for name in names if re.fullmatch(r"\S+-\S+-\S+\.\w+", name)]
+
+
+def create(release: Release, *, cache: Path, work: Path) -> MockBuilder:
+    """Return the builder of a release."""
+    return MockBuilder(release=release, cache=cache, work=work)
