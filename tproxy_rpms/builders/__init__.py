@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from tproxy_rpms.errors import UserError
 from tproxy_rpms.release.model import Arch, Release
@@ -58,6 +58,17 @@ class Builder(Protocol):
         """Build one package for one arch in a clean root.
 
         Raises BuildError with the useful end of build.log when the build fails or lacks a requirement.
+        """
+
+
+@runtime_checkable
+class Locker(Protocol):
+    """A builder whose roots come from repositories, and can be locked."""
+
+    def write_lock(self, job: Job) -> Path:
+        """Lock the root that a job was built in: fetch every package of it, and write its lock.
+
+        Raises FetchError for a package that can no longer be had as it was.
         """
 
 

@@ -1,4 +1,4 @@
-"""A mirror on the host of the packages that locks name: fetched once, checked by digest, and the only thing that mock then sees."""
+"""A mirror on the host of the packages that locks name: fetched once, checked by digest, all that mock then sees."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -13,14 +13,14 @@ from tproxy_rpms.release.model import Source
 from tproxy_rpms.sources.download import Part, download
 from tproxy_rpms.sources.fetch import fetch_source
 from tproxy_rpms.sources.place import DownloadError, Limits
-from tproxy_rpms.store import digest_file, digest_value, whole_folder
+from tproxy_rpms.store import digest_file, digest_value, read_json, whole_folder, write_json
 
 # The most bytes that one package may have.
 LIMIT = 1 << 30
 
 
 def fetch_package(package: LockedPackage, *, store: Path, mirrors: Sequence[str]) -> Path:
-    """Return a locked package's file in the store, fetched if it is not there. Raises FetchError when no place has those bytes."""
+    """Return a locked package's file, fetched if need be. Raises FetchError when no place has those bytes."""
     source = Source(
         name=package.name,
         urls=(package.url,),
@@ -41,30 +41,32 @@ def lock_package(package: LockedPackage, *, store: Path) -> LockedPackage:
 
     Raises FetchError if it cannot be had, or is not what the chroot has installed.
     """
-    part = Part.open(store / f"{package.filename}.part")
+    known = read_json(store / "known" / f"{package.sigmd5}.json")
+    if isinstance(known, dict):
+        return replace(package, sha256=known["sha256"], size=known["size"])
     store.mkdir(parents=True, exist_ok=True)
+    part = Part.open(store / f"{package.sigmd5}.part")
     try:
         digest = download(package.url, part, algorithms=("sha256",), limit=LIMIT, limits=Limits(), progress=lambda *_: None)
     except DownloadError as error:
-        raise FetchError(
-            f"{package.nevra}: {error}", hint="the repository that the chroot was made from must still be there"
-        ) from error
+        raise FetchError(f"{package.nevra}: {error}", hint="the repository of the chroot must still be there") from error
     sigmd5 = read_sigmd5(part.path)
     if sigmd5 != package.sigmd5:
         part.drop()
         raise FetchError(
-            f"{package.nevra}: {package.url} now gives another build: header and payload {sigmd5}, installed was {package.sigmd5}",
+            f"{package.nevra}: {package.url} now is another build: {sigmd5}, installed was {package.sigmd5}",
             hint="the repository has changed since the build: build again, then doit lock",
         )
     size = part.size
     folder = store / digest["sha256"][:2] / digest["sha256"]
     folder.mkdir(parents=True, exist_ok=True)
     part.finish(folder / package.filename)
+    write_json(store / "known" / f"{package.sigmd5}.json", {"sha256": digest["sha256"], "size": size})
     return replace(package, sha256=digest["sha256"], size=size)
 
 
 def read_sigmd5(path: Path) -> str:
-    """Return the MD5 of an RPM's header and payload, which its signature header records. Raises FetchError for a file that is no RPM."""
+    """Return the MD5 of an RPM's header and payload, which its signature header records. Raises FetchError for no RPM."""
     import rpm
 
     transaction = rpm.TransactionSet()

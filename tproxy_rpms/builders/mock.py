@@ -1,4 +1,4 @@
-"""The mock builder: drives the real mock; one warm root cache an arch, one chroot a build, this cut's packages in a repository."""
+"""The mock builder drives the real mock: a warm root cache an arch, a chroot a build, this cut's packages in a repository."""
 
 import os
 import re
@@ -6,13 +6,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from tproxy_rpms.builders import Job, Result
-from tproxy_rpms.builders.lock import Lock, compare_roots, join_locks, read_buildroot, read_lock
-from tproxy_rpms.builders.mirror import make_mirror
+from tproxy_rpms.builders.lock import Lock, compare_roots, join_locks, read_buildroot, read_lock, write_lock
+from tproxy_rpms.builders.mirror import lock_package, make_mirror
 from tproxy_rpms.builders.mockfailure import describe_failure, read_log
 from tproxy_rpms.builders.namespace import BUILD_MEMORY, reserve_memory
 from tproxy_rpms.builders.output import finish_rpms
@@ -133,7 +133,8 @@ class MockBuilder:
         inputs = self.root_inputs(arch)
         clone = digest_value(str(self.work))[:6]
         argv = [
-            require_tool("mock", package="mock"), "-r", str(config), f"--uniqueext={name}-{clone}", f"--resultdir={stage / 'result'}",
+            require_tool("mock", package="mock"), "-r", str(config), f"--uniqueext={name}-{clone}",
+            f"--resultdir={stage / 'result'}",
             f"--config-opts=root={self.base_config(arch).stem}-{digest_value(inputs)[:8]}",
             f"--isolation={pick_isolation()}", "--no-bootstrap-chroot", "--no-bootstrap-image", "--enable-plugin=buildroot_lock",
             "--plugin-option=root_cache:age_check=False",
@@ -192,13 +193,23 @@ class MockBuilder:
         """Where the lock of a package and arch lies."""
         return self.release.lock / f"{package}-{arch}.json"
 
+    def write_lock(self, job: Job) -> Path:
+        """Lock the root of a finished job; this cut's own packages are no part of it."""
+        found = read_buildroot(job.logs / BUILDROOT)
+        own = name_packages(job.requires)
+        packages = [package for package in found.packages if (package.name, package.arch) not in own]
+        locked = tuple(lock_package(package, store=self.cache / "packages") for package in packages)
+        path = self.lock_path(job.package, job.arch)
+        write_lock(path, replace(found, packages=locked))
+        return path
+
     def check_root(self, job: Job) -> None:
         """Raise BuildError if a build's root was not what its lock says; this cut's own packages do not count."""
         found = read_buildroot(job.logs / BUILDROOT)
         if (job.package, job.arch) not in self.locks:
             return
         path, lock = self.locks[job.package, job.arch]
-        own = {(header.name, header.arch) for header in map(read_header, job.requires)}
+        own = name_packages(job.requires)
         differences = compare_roots(
             locked=lock.packages, found=[package for package in found.packages if (package.name, package.arch) not in own]
         )
@@ -218,6 +229,11 @@ class MockBuilder:
             stage.chmod(0o755)
             (stage / "result").mkdir()
             yield stage
+
+
+def name_packages(rpms: Sequence[Path]) -> set[tuple[str, str]]:
+    """Return name and arch of each RPM."""
+    return {(header.name, header.arch) for header in map(read_header, rpms)}
 
 
 def give_to_caller(stage: Path) -> None:

@@ -44,7 +44,7 @@ SYMPTOMS: tuple[tuple[str, Failure], ...] = (
         ),
     ),
     (
-        r"Failed to download metadata|Cannot download|Cannot prepare internal mirrorlist|Could not resolve host|Status code: [45]\d\d",
+        r"Failed to download metadata|Cannot download|Could not resolve host|Status code: [45]\d\d",
         Failure(
             error=RootError,
             text="a package repository did not answer",

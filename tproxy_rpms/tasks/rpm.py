@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tproxy_rpms.release.model import Arch, Package
 from tproxy_rpms.store import digest_code, read_outputs
 from tproxy_rpms.tasks.cut import Cut, share_cores
 from tproxy_rpms.tasks.step import Step
+
+if TYPE_CHECKING:
+    from tproxy_rpms.builders import Job
 
 
 def create(cut: Cut) -> Iterator[Step]:
@@ -38,11 +42,16 @@ def inputs(cut: Cut, package: Package, arch: Arch) -> dict[str, object]:
 
 def build(cut: Cut, package: Package, arch: Arch) -> tuple[Path, ...]:
     """Build one package for one arch."""
+    return cut.builder.build(make_job(cut, package, arch)).rpms
+
+
+def make_job(cut: Cut, package: Package, arch: Arch) -> "Job":
+    """Return what the builder is asked for a package and arch."""
     from tproxy_rpms.builders import Job
 
     (srpm,) = read_outputs(cut.stamp("srpm", package.name))
     requires = tuple(path for name in package.after for path in read_outputs(cut.stamp("rpm", name, arch)))
-    job = Job(
+    return Job(
         package=package.name,
         srpm=srpm,
         arch=arch,
@@ -53,4 +62,3 @@ def build(cut: Cut, package: Package, arch: Arch) -> tuple[Path, ...]:
         ccache=cut.cache / "ccache" if cut.ccache else None,
         epoch=cut.release.epoch,
     )
-    return cut.builder.build(job).rpms

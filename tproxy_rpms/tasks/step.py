@@ -53,17 +53,24 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Telling:
-    """A task that only prints: it always runs, and leaves nothing."""
+    """A task that always runs, and leaves nothing in the build folder.
+
+    Fields:
+        name: empty for a stage's only task. after: names of tasks that come before.
+    """
 
     stage: str
     doc: str
     run: Callable[[], None]
+    name: str = ""
+    after: tuple[str, ...] = ()
 
     def to_doit(self, _cut: "Cut") -> dict[str, Any]:
         """Return the task as doit wants it."""
-        return {
+        return ({"name": self.name} if self.name else {}) | {
             "basename": self.stage,
             "doc": self.doc,
+            "task_dep": list(self.after),
             "actions": [guard(self.run)],
             "uptodate": [False],
             "io": {"capture": False},
