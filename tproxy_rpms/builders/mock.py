@@ -28,8 +28,8 @@ BUILDROOT = "buildroot_lock.json"
 # The host's words about who called sudo or consolehelper: mock drops its rights to that user.
 CALLER = ("SUDO_UID", "SUDO_GID", "SUDO_USER", "USERHELPER_UID")
 
-LOCKED_CONFIG = """\
-include({base!r})
+# Goes behind a target's own configuration.
+LOCKED_CONFIG = """
 config_opts['dnf.conf'] = \"\"\"
 [main]
 keepcache=1
@@ -129,7 +129,8 @@ class MockBuilder:
         The root cache is named by what is asked to be in it, so that mock need not compare file times; the chroot by this clone
         and package, so that the next run finds what a killed one has left.
         """
-        config = self.config(arch)
+        config = stage / f"{self.base_config(arch).stem}.cfg"
+        config.write_text(self.config(arch))
         inputs = self.root_inputs(arch)
         clone = digest_value(str(self.work))[:6]
         argv = [
@@ -161,15 +162,10 @@ class MockBuilder:
             raise UserError(f"{path}: no such file", hint=hint)
         return path
 
-    def config(self, arch: Arch) -> Path:
-        """The configuration that mock gets: the target's own, or with locks one that sees their packages alone."""
-        base = self.base_config(arch)
-        if not self.locks:
-            return base
-        mirror = self.mirror(arch)
-        path = self.work / f"locked-{arch}.cfg"
-        write_whole(path, LOCKED_CONFIG.format(base=str(base), mirror=mirror))
-        return path
+    def config(self, arch: Arch) -> str:
+        """The configuration that mock gets: the target's own, and with locks nothing but their packages in sight."""
+        locked = LOCKED_CONFIG.format(mirror=self.mirror(arch)) if self.locks else ""
+        return self.base_config(arch).read_text() + locked
 
     def mirror(self, arch: Arch) -> Path:
         """The repository of an arch's locked packages, fetched and checked."""
