@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -245,11 +246,19 @@ def find_mock(uniqueext: str) -> int:
     raise AssertionError("mock is not at work")
 
 
-def test_a_locked_root_and_a_killed_mock(builder: MockBuilder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    started = tmp_path / "stages"
-    started.mkdir()
-    monkeypatch.setenv("TMPDIR", str(started))
-    monkeypatch.setattr("tempfile.tempdir", None)
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that mock's user can reach; pytest's own are closed to others."""
+    with tempfile.TemporaryDirectory(prefix="tproxy-rpms-test-") as scratch:
+        Path(scratch).chmod(0o755)
+        yield Path(scratch)
+
+
+def test_a_locked_root_and_a_killed_mock(
+    builder: MockBuilder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, open_folder: Path
+) -> None:
+    started = open_folder
+    monkeypatch.setattr("tempfile.tempdir", str(started))
     slow = make_job(builder, build="echo at work; sleep 300")
     failed: list[BaseException] = []
 

@@ -79,7 +79,7 @@ def parse_lock(path: Path, content: Any, *, locked: bool) -> Lock:
         raise UserError(f"{path}: buildroot.rpms: holds no package", hint=hint)
     problems, packages = [], []
     for index, rpm in enumerate(rpms):
-        where = f"{path}: buildroot.rpms[{index}] ({rpm.get('name', '?') if isinstance(rpm, dict) else rpm!r})"
+        where = f"{path}: buildroot.rpms[{index}] ({rpm.get('name', '?') if isinstance(rpm, dict) else repr(rpm)})"
         try:
             package = LockedPackage(**{key: value for key, value in rpm.items() if key in LockedPackage.__dataclass_fields__})
         except (TypeError, AttributeError) as error:

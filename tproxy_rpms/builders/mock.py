@@ -55,6 +55,17 @@ skip_if_unavailable=False
 """
 
 
+# What a build sees of time, as in every builder.
+JOB_CONFIG = """
+config_opts['environment']['SOURCE_DATE_EPOCH'] = '{epoch}'
+config_opts['environment']['TZ'] = 'UTC'
+"""
+
+# Asks dnf on the host: EL5's rpm cannot read the database that the host's writes. "package=" tells the lines from others.
+LIST_PACKAGES = ("--pm-cmd", "--", "repoquery", "--installed", "--qf", "package=%{name}-%{version}-%{release}.%{arch}\\n")
+LISTED = re.compile(r"package=([^\s%\\]+)")
+
+
 @dataclass(frozen=True, kw_only=True)
 class MockBuilder:
     """Builds by mock. `work` holds what lasts as long as a build; `cache` the packages of locks."""
@@ -76,12 +87,13 @@ class MockBuilder:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)
         with self.stage() as stage, reserve_memory() as memory:
-            argv = [*self.mock_argv(arch, stage, name="root", memory=memory), "--init"]
-            status = self.run_mock(argv, stage=stage, log=stage / "result" / "mock.log")
-            logs = keep_logs(stage / "result", log.parent / f"root-{arch}")
-            if status:
-                raise describe_failure(f"the {arch} root", status, logs=logs)
-            packages = list_packages(read_log(logs / "mock.log"))
+            argv = self.mock_argv(arch, stage, name="root", memory=memory)
+            for command in (["--init"], LIST_PACKAGES):
+                status = self.run_mock([*argv, *command], stage=stage, log=stage / "result" / "mock.log")
+                logs = keep_logs(stage / "result", log.parent / f"root-{arch}")
+                if status:
+                    raise describe_failure(f"the {arch} root", status, logs=logs)
+            packages = sorted(set(LISTED.findall(read_log(logs / "root.log"))))
             if not packages:
                 raise RootError(
                     f"the {arch} root: rpm lists no package in it",
@@ -113,7 +125,7 @@ class MockBuilder:
         srpm = stage / job.srpm.name
         shutil.copyfile(job.srpm, srpm)
         srpm.chmod(0o644)
-        argv = self.mock_argv(job.arch, stage, name=job.package, memory=memory)
+        argv = self.mock_argv(job.arch, stage, name=job.package, memory=memory, settings=JOB_CONFIG.format(epoch=job.epoch))
         if job.requires:
             repository = stage / "repository"
             repository.mkdir(mode=0o755)
@@ -123,14 +135,14 @@ class MockBuilder:
             argv.append(f"--addrepo=file://{repository}")
         return [*argv, f"--define=_smp_mflags -j{job.jobs}", "--rebuild", str(srpm)]
 
-    def mock_argv(self, arch: Arch, stage: Path, *, name: str, memory: int) -> list[str]:
+    def mock_argv(self, arch: Arch, stage: Path, *, name: str, memory: int, settings: str = "") -> list[str]:
         """Return what every mock call begins with.
 
         The root cache is named by what is asked to be in it, so that mock need not compare file times; the chroot by this clone
         and package, so that the next run finds what a killed one has left.
         """
         config = stage / f"{self.base_config(arch).stem}.cfg"
-        config.write_text(self.config(arch))
+        config.write_text(self.config(arch) + settings)
         inputs = self.root_inputs(arch)
         clone = digest_value(str(self.work))[:6]
         argv = [
@@ -252,14 +264,6 @@ def keep_logs(results: Path, logs: Path) -> Path:
             if (results / name).is_file():
                 shutil.copyfile(results / name, folder / name)
     return logs
-
-
-def list_packages(output: str) -> list[str]:
-    """Return the packages (NAME-VERSION-RELEASE.ARCH) that mock --init lists at its end."""
-    _, found, tail = output.partition("Installed packages:")
-    lines = tail.splitlines()[1:] if found else []
-    names = [line.removeprefix("INFO: ").strip() for line in lines]
-    return [name for name in names if re.fullmatch(r"\S+-\S+-\S+\.\w+", name)]
 
 
 def create(release: Release, *, cache: Path, work: Path) -> MockBuilder:

@@ -21,10 +21,19 @@ class Failure:
 
 GROUP = "run as a member of the group mock (usermod -aG mock USER, then log in anew), or as that user through sudo"
 
-# Words that tell more than the exit code does, in the order in which they are looked for in mock's output and root.log.
+# Words that tell more than the exit code does, in the order in which they are looked for.
 SYMPTOMS: tuple[tuple[str, Failure], ...] = (
     ("Must be member of 'mock' group", Failure(error=HostError, text="this user may not run mock", hint=GROUP, log="")),
     ("mock will not run from the root account", Failure(error=HostError, text="mock refuses plain root", hint=GROUP, log="")),
+    (
+        "builddep command missing",
+        Failure(
+            error=HostError,
+            text="the host's dnf has no builddep, by which mock installs what a spec requires",
+            hint="install dnf-plugins-core",
+            log="",
+        ),
+    ),
     (
         "No space left on device",
         Failure(
@@ -35,7 +44,7 @@ SYMPTOMS: tuple[tuple[str, Failure], ...] = (
         ),
     ),
     (
-        r"vsyscall attempted|[Ss]egmentation fault|exited with status 139|exit status 139|signal: 11",
+        r"vsyscall attempted|[Ss]egmentation fault|exited with status 139|exit status 139|signal:? 11\b",
         Failure(
             error=RootError,
             text="a program of the root crashed; glibc 2.5 for x86_64 does where the host maps no vsyscall page",
@@ -63,6 +72,9 @@ SYMPTOMS: tuple[tuple[str, Failure], ...] = (
     ),
 )
 
+RPMBUILD_FAILED = 10
+FAILED_RPMBUILD = re.compile(r"ERROR: Command failed: *\n # .*\brpmbuild -b")
+
 # mock's own table is in mockbuild/exception.py.
 EXIT_CODES: Mapping[int, Failure] = {
     2: Failure(error=HostError, text="mock was started without its privileges", hint=GROUP),
@@ -71,7 +83,7 @@ EXIT_CODES: Mapping[int, Failure] = {
     6: Failure(
         error=HostError, text="this host cannot build for that arch", hint="legal_host_arches in the .cfg names hosts that can"
     ),
-    10: Failure(error=BuildError, text="rpmbuild failed", hint="", log="build.log"),
+    RPMBUILD_FAILED: Failure(error=BuildError, text="rpmbuild failed", hint="", log="build.log"),
     11: Failure(error=BuildError, text="the build took longer than mock's rpmbuild_timeout", hint="raise it", log="build.log"),
     20: Failure(error=RootError, text="the root could not be made or entered", hint="", log="root.log"),
     30: Failure(
@@ -103,10 +115,14 @@ def describe_failure(what: str, status: int, *, logs: Path) -> TproxyError:
     Args:
         what: what was being done, for people. logs: the folder with mock.log, root.log and build.log.
     """
-    output = "\n".join(read_log(logs / name) for name in ("mock.log", "root.log"))
+    # mock gives rpmbuild's own status, unless a spec has dynamic requirements.
+    if FAILED_RPMBUILD.search(read_log(logs / "mock.log")):
+        status = RPMBUILD_FAILED
+    # Of a build's log only what would be shown: configure lets programs crash, and tests fill disks, on purpose.
+    words = useful_end(read_log(logs / "build.log")) if status == RPMBUILD_FAILED else read_log(logs / "root.log")
+    output = f"{read_log(logs / 'mock.log')}\n{words}"
     failure = EXIT_CODES.get(status) or Failure(error=HostError, text=f"mock ended with status {status}", hint="")
-    if status != 10:
-        failure = next((found for pattern, found in SYMPTOMS if re.search(pattern, output)), failure)
+    failure = next((found for pattern, found in SYMPTOMS if re.search(pattern, output)), failure)
     shown = f"\n{useful_end(read_log(logs / failure.log))}" if failure.log else ""
     whole = f"the whole log: {logs / failure.log}" if failure.log else ""
     return failure.error(f"{what}: {failure.text}{shown}", hint="; ".join(part for part in (failure.hint, whole) if part))
