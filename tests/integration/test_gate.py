@@ -2,9 +2,8 @@
 
 import bz2
 import json
-import shutil
+import struct
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,78 +12,21 @@ from tproxy_rpms.errors import BuildError, GateError
 from tproxy_rpms.gates.artifact import read_artifact
 from tproxy_rpms.gates.gate import check_artifacts
 from tproxy_rpms.gates.rules import Finding, check_artifact
+from tproxy_rpms.packaging.spec import list_files
+from tproxy_rpms.packaging.srpm import build_srpm
 from tproxy_rpms.release.load import load_release
 from tproxy_rpms.release.model import Limits, Target
 
 from ..conftest import ROOT, make_target
+from .package import build_package
+from .test_specs import render
 
-SPEC = """\
-Name: hello
-Version: {version}
-Release: 1
-Summary: Hello
-License: MIT
-Source0: hello.txt
-BuildArch: noarch
-AutoReqProv: no
-{tags}
-%description
-Hello.
-%install
-mkdir -p %{{buildroot}}/usr/share %{{buildroot}}/usr/bin
-cp %{{SOURCE0}} %{{buildroot}}/usr/share/hello
-cp %{{SOURCE0}} %{{buildroot}}/usr/bin/hello-sh
-cp %{{SOURCE0}} %{{buildroot}}/usr/share/hello-extra
-truncate -s {size} %{{buildroot}}/usr/share/ghost
-%global _unpackaged_files_terminate_build 0
-%files
-%attr(0755,root,root) /usr/bin/hello-sh
-/usr/share/hello
-%ghost /usr/share/ghost
-{scriptlets}
-"""
-
-GOOD_MACROS = {
-    "_binary_payload": "w9.gzdio", "_source_payload": "w9.gzdio",
-    "_binary_filedigest_algorithm": "1", "_source_filedigest_algorithm": "1",
-}  # fmt: skip
-GOOD_SCRIPTLETS = """\
-%pretrans -p <lua>
-print("before")
-%post
-exit 0
-%preun -p /bin/bash
-exit 0
-%postun -p /sbin/ldconfig
-%posttrans
-exit 0
-%verifyscript
-exit 0
-%triggerin -- filesystem
-exit 0
-"""
-
-
-def build(
-    folder: Path, *, version: str = "1", tags: str = "", scriptlets: str = GOOD_SCRIPTLETS, size: str = "1", **macros: str
-) -> tuple[Path, Path]:
-    """An RPM and its SRPM, from a spec that EL5 can take but for what is given."""
-    sources = folder / "SOURCES"
-    sources.mkdir(parents=True)
-    (sources / "hello.txt").write_text("hello\n")
-    spec = folder / "hello.spec"
-    spec.write_text(SPEC.format(version=version, tags=tags, scriptlets=scriptlets, size=size))
-    defines = {"_topdir": str(folder), "_tmppath": str(folder)} | GOOD_MACROS | macros
-    argv = [word for name, value in defines.items() for word in ("--define", f"{name} {value}")]
-    result = subprocess.run(["rpmbuild", "-ba", "--nodeps", *argv, str(spec)], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    (rpm,), (srpm,) = (folder / "RPMS").rglob("*.rpm"), (folder / "SRPMS").glob("*.rpm")
-    return rpm, srpm
+MISSION = load_release("centos5", root=ROOT)
 
 
 @pytest.fixture(scope="module")
 def target() -> Target:
-    return load_release("centos5", root=ROOT).target
+    return MISSION.target
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +37,7 @@ def limits(target: Target) -> Limits:
 
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return build(tmp_path_factory.mktemp("clean"))
+    return build_package(tmp_path_factory.mktemp("clean"))
 
 
 def brief(findings: tuple[Finding, ...]) -> set[tuple[str, str, str]]:
@@ -113,8 +55,19 @@ def test_a_clean_package_and_its_srpm_pass(clean: tuple[Path, Path], limits: Lim
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("name", MISSION.packages)
+def test_every_srpm_of_the_mission_passes(name: str, tmp_path: Path, limits: Limits) -> None:
+    package = MISSION.packages[name]
+    spec = render(MISSION, package, tmp_path)
+    (tarball,) = tmp_path.glob("*.tar.*")
+    sources = [tarball, *list_files(package, root=ROOT)]
+    artifact = read_artifact(build_srpm(MISSION, spec=spec.read_text(), name=name, sources=sources, output=tmp_path / "srpm"))
+    assert check_artifact(artifact, limits) == ()
+    assert (artifact.payload, artifact.digest_lengths, artifact.source) == ("gzip", {32}, True)
+
+
 def test_bzip2_passes_too(tmp_path: Path, limits: Limits) -> None:
-    rpm, _ = build(tmp_path, _binary_payload="w9.bzdio")
+    rpm, _ = build_package(tmp_path, _binary_payload="w9.bzdio")
     artifact = read_artifact(rpm)
     assert check_artifact(artifact, limits) == ()
     assert (artifact.payload, artifact.archive) == ("bzip2", "070701")
@@ -211,7 +164,7 @@ BROKEN = {
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_broken_package_is_found_out(case: str, tmp_path: Path, limits: Limits) -> None:
     changes, expected = BROKEN[case]
-    rpm, _ = build(tmp_path, **changes)
+    rpm, _ = build_package(tmp_path, **changes)
     findings = check_artifact(read_artifact(rpm), limits)
     assert brief(findings) == expected
     assert {finding.file for finding in findings} == {rpm.name}
@@ -220,12 +173,12 @@ def test_a_broken_package_is_found_out(case: str, tmp_path: Path, limits: Limits
 
 def test_what_an_old_rpm_ignores_without_harm_passes(tmp_path: Path, limits: Limits) -> None:
     tags = "Recommends: a\nSuggests: b\nSupplements: c\nEnhances: d\nOrderWithRequires: e"
-    rpm, _ = build(tmp_path, tags=tags)
+    rpm, _ = build_package(tmp_path, tags=tags)
     assert check_artifact(read_artifact(rpm), limits) == ()
 
 
 def test_an_srpm_is_held_to_the_same(tmp_path: Path, limits: Limits) -> None:
-    _, srpm = build(
+    _, srpm = build_package(
         tmp_path, _source_payload="w3.zstdio", _source_filedigest_algorithm="8", version="1~rc1", tags="BuildRequires: (a or b)"
     )
     found = {(finding.limit, finding.tag) for finding in check_artifact(read_artifact(srpm), limits)}
@@ -246,6 +199,34 @@ def test_a_payload_that_is_not_what_the_header_says(clean: tuple[Path, Path], tm
         assert (finding.limit, finding.tag, finding.value) == ("payloads", "payload", value)
 
 
+def grow_signature_header(content: bytes, *, tags: int, size: int) -> bytes:
+    """An RPM with that many more tags in its signature header, each with `size` bytes that mean nothing."""
+    count, length = struct.unpack(">II", content[104:112])
+    index, data = content[112 : 112 + 16 * count], content[112 + 16 * count :][:length]
+    rest = content[112 + 16 * count + length + -length % 8 :]
+    for number in range(tags):
+        index += struct.pack(">iIiI", 1100 + number, 7, len(data), size)
+        data += bytes(size)
+    head = content[:104] + struct.pack(">II", count + tags, len(data))
+    return head + index + data + bytes(-len(data) % 8) + rest
+
+
+@pytest.mark.parametrize(
+    ("limit", "tags", "size", "major"),
+    [("signature_bytes", 1, 8192, 3), ("signature_tags", 32, 8, 3), ("lead_major", 0, 0, 5), ("", 1, 1024, 4)],
+)
+def test_leads_and_signature_headers_that_are_too_much(
+    limit: str, tags: int, size: int, major: int, clean: tuple[Path, Path], tmp_path: Path, limits: Limits
+) -> None:
+    content = grow_signature_header(clean[0].read_bytes(), tags=tags, size=size)
+    path = tmp_path / "grown.rpm"
+    path.write_bytes(content[:4] + bytes([major]) + content[5:])
+    assert [finding.limit for finding in check_artifact(read_artifact(path), limits)] == ([limit] if limit else [])
+    if limit in ("", "signature_bytes"):  # the other two are too much for today's rpm as well
+        name = subprocess.run(["rpm", "-qp", "--qf", "%{name}", str(path)], capture_output=True, text=True, check=True)
+        assert name.stdout == "hello"
+
+
 @pytest.mark.parametrize("damage", ["text", "empty", "cut", "no lead", "no header"])
 def test_a_file_that_is_no_rpm_is_told_as_such(damage: str, clean: tuple[Path, Path], tmp_path: Path) -> None:
     content = clean[0].read_bytes()
@@ -259,88 +240,10 @@ def test_a_file_that_is_no_rpm_is_told_as_such(damage: str, clean: tuple[Path, P
         read_artifact(path)
 
 
-class Key:
-    """A signing key of one kind, in a home of its own."""
-
-    def __init__(self, home: Path, *, kind: str, bits: int, program: str) -> None:
-        self.home, self.program = home, program
-        home.mkdir(mode=0o700)
-        batch = f"%no-protection\nKey-Type: {kind}\nKey-Length: {bits}\nName-Real: Gate\nName-Email: gate@example.org\n%commit\n"
-        words = ["--quick-random"] if program == "gpg1" else []
-        text = batch.removeprefix("%no-protection\n") if program == "gpg1" else batch
-        argv = [program, "--homedir", str(home), "--batch", *words, "--gen-key"]
-        subprocess.run(argv, input=text, text=True, check=True, capture_output=True)
-
-    def sign(self, rpm: Path, folder: Path, *options: str) -> Path:
-        """A signed copy, by the host's rpmsign."""
-        signed = folder / rpm.name
-        shutil.copy(rpm, signed)
-        command = [shutil.which(self.program), self.program, "--batch", "--no-armor", "--homedir", str(self.home), *options]
-        sign = " ".join(
-            map(str, [*command, "-u", "gate@example.org", "-sbo", "%{__signature_filename}", "--", "%{__plaintext_filename}"])
-        )
-        argv = [
-            "rpmsign",
-            "--define",
-            "_gpg_name gate@example.org",
-            "--define",
-            f"__gpg_sign_cmd {sign}",
-            "--addsign",
-            str(signed),
-        ]
-        result = subprocess.run(argv, capture_output=True, text=True)
-        assert result.returncode == 0, result.stderr
-        return signed
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Key]]:
-    folder = tmp_path_factory.mktemp("keys")
-    yield {
-        "RSA": Key(folder / "rsa", kind="RSA", bits=2048, program="gpg"),
-        "old RSA": Key(folder / "old-rsa", kind="RSA", bits=2048, program="gpg1"),
-        "DSA": Key(folder / "dsa", kind="DSA", bits=2048, program="gpg"),
-        "old DSA": Key(folder / "old-dsa", kind="DSA", bits=1024, program="gpg1"),
-        "EdDSA": Key(folder / "eddsa", kind="EDDSA\nKey-Curve: ed25519", bits=256, program="gpg"),
-    }
-
-
-@pytest.mark.parametrize(
-    ("key", "options", "says", "good"),
-    [
-        ("old RSA", ["--force-v3-sigs", "--digest-algo", "SHA256"], "V3 RSA/SHA256", True),
-        ("old RSA", ["--force-v3-sigs", "--digest-algo", "SHA1"], "V3 RSA/SHA1", True),
-        ("old RSA", ["--no-force-v3-sigs", "--digest-algo", "SHA1"], "V4 RSA/SHA1", False),
-        ("RSA", ["--force-v3-sigs", "--digest-algo", "SHA256"], "V4 RSA/SHA256", False),
-        ("old DSA", ["--digest-algo", "SHA1", "--no-force-v3-sigs"], "V4 DSA/SHA1", True),
-        ("old DSA", ["--digest-algo", "SHA1", "--force-v3-sigs"], "V3 DSA/SHA1", True),
-        ("DSA", ["--digest-algo", "SHA256"], "V4 DSA/SHA256", False),
-        ("EdDSA", ["--digest-algo", "SHA256"], "V4 EdDSA/SHA256", False),
-    ],
-)
-def test_signatures(
-    key: str,
-    options: list[str],
-    says: str,
-    good: bool,
-    keys: dict[str, Key],
-    clean: tuple[Path, Path],
-    tmp_path: Path,
-    limits: Limits,
-) -> None:
-    for path in clean:
-        artifact = read_artifact(keys[key].sign(path, tmp_path, *options))
-        assert artifact.signatures
-        assert {signed.says for signed in artifact.signatures} == {says}
-        findings = check_artifact(artifact, limits)
-        expected = set() if good else {("signatures", signed.tag, says) for signed in artifact.signatures}
-        assert brief(findings) == expected
-
-
 def test_all_findings_of_all_files_come_at_once_and_stay_in_the_report(
     tmp_path: Path, clean: tuple[Path, Path], target: Target
 ) -> None:
-    rpm, srpm = build(tmp_path / "broken", version="1~2", _binary_payload="w2.xzdio")
+    rpm, srpm = build_package(tmp_path / "broken", version="1~2", _binary_payload="w2.xzdio")
     report = tmp_path / "gates" / "hello-x86_64.json"
     with pytest.raises(GateError) as caught:
         check_artifacts([rpm, srpm, clean[0]], target=target, report=report)
@@ -357,7 +260,7 @@ def test_all_findings_of_all_files_come_at_once_and_stay_in_the_report(
 
 
 def test_a_target_without_limits_has_no_findings(tmp_path: Path) -> None:
-    rpm, srpm = build(tmp_path / "new", version="1~2", _binary_payload="w3.zstdio", tags="Requires: (a or b)")
+    rpm, srpm = build_package(tmp_path / "new", version="1~2", _binary_payload="w3.zstdio", tags="Requires: (a or b)")
     report = tmp_path / "report.json"
     check_artifacts([rpm, srpm], target=make_target(), report=report)
     assert json.loads(report.read_text())["ok"] is True
