@@ -225,11 +225,10 @@ def test_an_srpms_gate_is_up_to_date_until_artifact_or_limits_change(project: Pr
     assert "rpm 4.4.2.3 reads at most 16 (lib/signature.c 207)" in output
     assert "repo:SRPMS not done: needs gate:hello:SRPM" in output
     target.write_text(wide)
-    project.write_release(
-        (project.folder / "releases" / "small.toml").read_text().replace('revision = "1"', 'revision = "1~rc1"')
-    )
+    spec = project.folder / "specs" / "hello.spec.j2"
+    spec.write_text(spec.read_text().replace("%description", "BuildConflicts: older < 2~1\n%description", 1))
     output = project.doit("repo:SRPMS", status=21)
-    assert "hello-1.0-1~rc1.deb12.src.rpm: RELEASE = 1~rc1.deb12: rpm 4.4.2.3 takes ~ for a separator" in output
+    assert "hello-1.0-1.deb12.src.rpm: CONFLICTVERSION = older 2~1: rpm 4.4.2.3 takes ~ for a separator" in output
 
 
 def test_wrong_input_ends_with_the_exit_code_of_its_class(project: Project) -> None:

@@ -1,4 +1,4 @@
-"""The gate on real RPMs: one fixture for each rule, made on the fly by the host's rpmbuild, rpmsign and GnuPG."""
+"""The gate on real RPMs: one fixture for each rule, made on the fly by the host's rpmbuild."""
 
 import bz2
 import json
@@ -111,10 +111,14 @@ BROKEN = {
         },
     ),
     "tilde in a dependency": (
-        {"tags": "Obsoletes: older < 2~1\nConflicts: other = 3~2"},
+        {
+            "tags": "Obsoletes: older < 2~1\nConflicts: other = 3~2",
+            "scriptlets": "%triggerin -- another < 4~5\nexit 0\n",
+        },
         {
             ("version_refuses", "OBSOLETEVERSION", "older 2~1"),
             ("version_refuses", "CONFLICTVERSION", "other 3~2"),
+            ("version_refuses", "TRIGGERVERSION", "another 4~5"),
             ("rpmlib", "REQUIRENAME", "rpmlib(TildeInVersions)"),
         },
     ),
@@ -257,6 +261,18 @@ def test_all_findings_of_all_files_come_at_once_and_stay_in_the_report(
     assert (content["ok"], content["target"], content["reader"]) == (False, "centos-5", "rpm 4.4.2.3")
     assert len(content["findings"]) == len(caught.value.findings)
     assert {row["file"] for row in content["artifacts"]} == {rpm.name, srpm.name, clean[0].name}
+
+
+def test_a_damaged_file_is_a_finding_beside_the_others(tmp_path: Path, clean: tuple[Path, Path]) -> None:
+    damaged, report = tmp_path / "damaged.rpm", tmp_path / "report.json"
+    damaged.write_bytes(clean[0].read_bytes()[:1000])
+    with pytest.raises(
+        GateError, match=r"^damaged\.rpm: file = damaged: no readable RPM: the file ends \d+ bytes too early; build it"
+    ):
+        check_artifacts([clean[0], damaged], target=make_target(), report=report)
+    content = json.loads(report.read_text())
+    assert [row["file"] for row in content["artifacts"]] == [clean[0].name]
+    assert [finding["file"] for finding in content["findings"]] == ["damaged.rpm"]
 
 
 def test_a_target_without_limits_has_no_findings(tmp_path: Path) -> None:

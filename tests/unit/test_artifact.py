@@ -163,6 +163,17 @@ def test_files_have_paths_sizes_and_no_ghosts_among_them() -> None:
     }
 
 
+def test_sizes_of_large_files_are_read_from_their_own_tag() -> None:
+    artifact = make_artifact({
+        1037: Entry(type="int32", numbers=(0,)),
+        1116: Entry(type="int32", numbers=(0,)),
+        1117: Entry(type="string array", texts=("image",)),
+        1118: Entry(type="string array", texts=("/var/",)),
+        5008: Entry(type="int64", numbers=(5_000_000_000,)),
+    })  # fmt: skip
+    assert artifact.files == (("/var/image", 5_000_000_000),)
+
+
 @pytest.mark.parametrize(
     ("payload", "name"),
     [

@@ -228,6 +228,15 @@ def test_limits_are_read_strictly_and_the_target_keeps_to_them(root: Path, old: 
     assert any(message in problem and "debian-12.toml: " in problem for problem in problems), problems
 
 
+def test_versions_that_the_target_sorts_wrongly_are_told_before_anything_is_built(root: Path) -> None:
+    text = GOOD.replace('"debian-12"', '"centos-5"').replace('version = "1.0"', 'version = "1.0~rc1"')
+    problems = problems_of(root, text.replace('revision = "1"', 'revision = "1^git"'))
+    assert any("one.toml: revision: '1^git' has '^', which limits.version_refuses" in problem for problem in problems), problems
+    assert any("one.toml: sources.hello.version: '1.0~rc1' has '~'" in problem for problem in problems), problems
+    write(root, GOOD.replace('version = "1.0"', 'version = "1.0~rc1"'))
+    assert load_release("one", root=root).sources["hello"].version == "1.0~rc1"
+
+
 KEYS = st.sampled_from("abc")
 TABLES = st.recursive(
     st.dictionaries(KEYS, st.integers()), lambda inner: st.dictionaries(KEYS, st.integers() | inner), max_leaves=12

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from tproxy_rpms.errors import GateError
+from tproxy_rpms.errors import BuildError, GateError
 from tproxy_rpms.gates.artifact import Artifact, read_artifact
-from tproxy_rpms.gates.rules import check_artifact
+from tproxy_rpms.gates.rules import Finding, check_artifact
 from tproxy_rpms.release.model import Target
 from tproxy_rpms.store import write_json
 
@@ -14,10 +14,17 @@ from tproxy_rpms.store import write_json
 def check_artifacts(paths: Sequence[Path], *, target: Target, report: Path) -> None:
     """Check RPMs and SRPMs, and write what was looked at and found to `report`, whatever comes of it.
 
-    Raises GateError with every finding of every file, BuildError for a file that is no RPM.
+    Raises GateError with every finding of every file.
     """
-    artifacts = [read_artifact(path) for path in sorted(paths)]
-    findings = [finding for artifact in artifacts for finding in check_artifact(artifact, target.limits)]
+    artifacts, findings = [], []
+    for path in sorted(paths):
+        try:
+            artifact = read_artifact(path)
+        except BuildError as error:
+            findings.append(describe_damage(path, error))
+            continue
+        artifacts.append(artifact)
+        findings += check_artifact(artifact, target.limits)
     write_json(report, {
         "target": target.name,
         "reader": target.limits.reader if target.limits else None,
@@ -27,6 +34,12 @@ def check_artifacts(paths: Sequence[Path], *, target: Target, report: Path) -> N
     })  # fmt: skip
     if findings:
         raise GateError([str(finding) for finding in findings], hint=f"the whole report: {report}")
+
+
+def describe_damage(path: Path, error: BuildError) -> Finding:
+    """Return the finding of a file that nobody can read, whatever the target."""
+    why = error.message.removeprefix(f"{path}: ")
+    return Finding(file=path.name, limit="file", tag="file", value="damaged", why=why, cure="build it again", source="")
 
 
 def summarize(artifact: Artifact) -> dict[str, object]:

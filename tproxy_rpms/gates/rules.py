@@ -29,7 +29,7 @@ class Finding:
     """One thing that the target cannot take.
 
     Fields:
-        file, tag, value: where it is. limit: the key of the target's limits that it is beyond.
+        file, tag, value: where it is. limit: the key of the target's limits that it is beyond (`file` for one that is damaged).
         why: what the target's rpm takes, or makes of it. cure: what to do. source: where the limit is known from.
     """
 

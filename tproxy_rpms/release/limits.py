@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from tproxy_rpms.release.model import Limits, Target
+from tproxy_rpms.release.model import Limits, Release, Target
 from tproxy_rpms.release.table import Table, suggest
 
 # The words that the gate knows how to look for. File digests have OpenPGP's numbers in rpm's headers.
@@ -88,3 +88,15 @@ def check_target(target: Target, table: Table) -> None:
         )
     for character in sorted(set(target.dist) & set(limits.version_refuses)):
         table.complain("dist", f"{target.dist!r} has {character!r}, which limits.version_refuses")
+
+
+def check_versions(release: Release, table: Table) -> None:
+    """Complain of a release whose packages would get versions that the target's rpm sorts wrongly."""
+    refused = release.target.limits.version_refuses if release.target.limits else ""
+    sources = {package.sources[0] for package in release.packages.values() if package.sources}
+    versions = {f"sources.{name}.version": release.sources[name].version for name in sorted(sources & release.sources.keys())}
+    for key, version in {"revision": release.revision, **versions}.items():
+        for character in sorted(set(version) & set(refused)):
+            table.complain(
+                key, f"{version!r} has {character!r}, which limits.version_refuses of the target {release.target.name}"
+            )
