@@ -67,6 +67,16 @@ class BuildError(TproxyError):
     exit_code = 20
 
 
+class GateError(BuildError):
+    """A finished artifact is not what the target can take. `findings` holds every one, not only the first."""
+
+    exit_code = 21
+
+    def __init__(self, findings: Sequence[str], *, hint: str = "") -> None:
+        super().__init__("\n".join(findings), hint=hint)
+        self.findings = tuple(findings)
+
+
 class HostError(TproxyError):
     """The surroundings failed: a tool is missing, the disk is full, a command of the host broke."""
 

@@ -1,5 +1,6 @@
 """The tasks through the real doit, on a project of one small package: going on, damage, locks, one arch that fails."""
 
+import json
 import os
 import shutil
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import tarfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,6 +84,16 @@ class Project:
             archive.add(tree, "hello-1.0")
         self.write_release(RELEASE.replace("{url}", tarball.as_uri()).replace("{digest}", digest_file(tarball)))
 
+    def set_limits(self) -> None:
+        """Give the target what CentOS 5's rpm reads, and let it keep to that."""
+        limits = (ROOT / "targets" / "centos-5.toml").read_text().partition("[limits]")
+        target = self.folder / "targets" / "debian-12.toml"
+        text = target.read_text().replace('"w3.zstdio"', '"w9.gzdio"').replace("file_digest = 8", "file_digest = 1")
+        target.write_text(text + "".join(limits[1:]))
+
+    def report(self, name: str) -> Any:
+        return json.loads((self.folder / "build" / "small" / "gates" / f"hello-{name}.json").read_text())
+
     def write_release(self, text: str) -> None:
         (self.folder / "releases" / "small.toml").write_text(text)
 
@@ -121,7 +133,7 @@ def test_a_cut_is_made_once_and_then_up_to_date(project: Project) -> None:
         "hello-1.0-1.deb12.i686.rpm",
         "hello-1.0-1.deb12.src.rpm",
     }
-    assert "small: 0 steps done, 10 up to date" in project.doit()
+    assert "small: 0 steps done, 13 up to date" in project.doit()
 
 
 def test_a_flipped_byte_in_a_finished_rpm_is_seen_and_mended(project: Project) -> None:
@@ -181,6 +193,44 @@ def test_a_failed_arch_neither_stops_nor_spoils_the_other(project: Project) -> N
     assert "repo:i386 done" in project.doit()
 
 
+def test_a_gate_stops_its_repository_and_no_other(project: Project) -> None:
+    project.set_limits()
+    spec = project.folder / "specs" / "hello.spec.j2"
+    good = spec.read_text()
+    spec.write_text(good.replace("%description", "%ifarch %{ix86}\nRequires: (a if b)\n%endif\n%description"))
+    output = project.doit(status=21)
+    assert "gate:hello:i386 FAILED" in output
+    assert "hello-1.0-1.deb12.i686.rpm: REQUIRENAME = (a if b): rpm 4.4.2.3 takes it for a name, which nobody provides" in output
+    assert "hello-1.0-1.deb12.i686.rpm: REQUIRENAME = rpmlib(RichDependencies): " in output
+    assert "repo:i386 not done: needs gate:hello:i386" in output
+    assert "repo:x86_64 done" in output
+    assert "repo:SRPMS done" in output
+    assert [project.report(name)["ok"] for name in ("x86_64", "SRPM", "i386")] == [True, True, False]
+    assert {finding["tag"] for finding in project.report("i386")["findings"]} == {"REQUIRENAME"}
+    spec.write_text(good)
+    assert "repo:i386 done" in project.doit()
+    assert project.report("i386")["ok"]
+
+
+def test_an_srpms_gate_is_up_to_date_until_artifact_or_limits_change(project: Project) -> None:
+    project.set_limits()
+    assert "gate:hello:SRPM done" in project.doit("repo:SRPMS")
+    assert "gate:hello:SRPM" not in project.doit("repo:SRPMS")
+    target = project.folder / "targets" / "debian-12.toml"
+    wide = target.read_text()
+    target.write_text(wide.replace("signature_bytes = 8192", "signature_bytes = 16"))
+    output = project.doit("repo:SRPMS", status=21)
+    assert "srpm:hello" not in output
+    assert "hello-1.0-1.deb12.src.rpm: signature header = " in output
+    assert "rpm 4.4.2.3 reads at most 16 (lib/signature.c 207)" in output
+    assert "repo:SRPMS not done: needs gate:hello:SRPM" in output
+    target.write_text(wide)
+    spec = project.folder / "specs" / "hello.spec.j2"
+    spec.write_text(spec.read_text().replace("%description", "BuildConflicts: older < 2~1\n%description", 1))
+    output = project.doit("repo:SRPMS", status=21)
+    assert "hello-1.0-1.deb12.src.rpm: CONFLICTVERSION = older 2~1: rpm 4.4.2.3 takes ~ for a separator" in output
+
+
 def test_wrong_input_ends_with_the_exit_code_of_its_class(project: Project) -> None:
     release = (project.folder / "releases" / "small.toml").read_text()
     project.write_release(release.replace("summary", "sumary"))
@@ -234,7 +284,18 @@ def test_cleaning_takes_a_release_back_to_nothing(project: Project) -> None:
 
 def test_the_list_reads_like_a_table_of_contents(project: Project) -> None:
     lines = project.doit("list").splitlines()
-    assert [line.split()[0] for line in lines] == ["dump", "fetch", "kconfig", "repo", "root", "rpm", "srpm", "verify"]
+    assert [line.split()[0] for line in lines] == [
+        "dump",
+        "fetch",
+        "gate",
+        "kconfig",
+        "lock",
+        "repo",
+        "root",
+        "rpm",
+        "srpm",
+        "verify",
+    ]
     assert all(len(line.split()) > 4 for line in lines)
 
 

@@ -73,6 +73,17 @@ def test_every_shipped_release_loads_and_its_dump_reads_back_the_same(name: str,
     )
 
 
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_dump_tells_all_of_the_target(name: str, project: Path, tmp_path: Path) -> None:
+    release = load_release(name, root=project)
+    comments = dump_release(release).partition(f"# {release.target_file}:\n")[2]
+    copy = tmp_path / release.target_file.name
+    copy.write_text("schema = 1\n" + comments.replace("# ", "", 1).replace("\n# ", "\n"))
+    top = tmp_path / "one.toml"
+    top.write_text(f'schema = 1\nextends = "{project / "releases" / name}.toml"\ntarget = "./{copy.name}"\n')
+    assert load_release(str(top), root=project).target == release.target
+
+
 def test_the_mission_pins_what_the_facts_say(project: Path) -> None:
     release = load_release("centos5", root=project)
     assert release.sources["linux"].digests["sha256"] == "d7b9f19b92fd5c693c16cd62f441d051b699f28ec6a175d1b464e58bacd8c78f"
@@ -187,6 +198,43 @@ def test_remove_drops_inherited_keys_and_complains_of_what_is_not_there(root: Pa
     assert load_release("one", root=root).sources["hello"].limit == 512 << 20
     problems = problems_of(root, 'schema = 1\nextends = "below"\nremove = ["sources.hallo"]\n')
     assert any("remove: 'sources.hallo' is not in what it extends" in problem for problem in problems)
+
+
+LIMITS = (Path(__file__).parents[2] / "targets" / "centos-5.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("lead_major = 4", "lead_mayor = 4", "limits.lead_mayor: unknown key; did you mean lead_major?"),
+        ("lead_major = 4", "", "limits.lead_major: missing"),
+        ("file_size = 2_147_483_647", 'file_size = "2G"', "limits.file_size: must be a whole number, not text ('2G')"),
+        ("rich_dependencies = false", "rich_dependencies = 0", "limits.rich_dependencies: must be true or false"),
+        ('payloads = ["gzip", "bzip2"]', 'payloads = ["gzip", "bzip"]', "limits.payloads: 'bzip' is none of none, gzip, bzip2"),
+        ('payloads = ["gzip", "bzip2"]', 'payloads = ["gzip", "bzip"]', "; did you mean bzip2?"),
+        ('file_digests = ["md5"]', 'file_digests = ["md6"]', "limits.file_digests: 'md6' is none of md5, sha1, sha256"),
+        ('"preun", "postun", "pretrans"', '"preun", "postun", "pretran"', "limits.scriptlets: 'pretran' is none of"),
+        ('"V3 RSA/MD5"', '"RSA/MD5"', "limits.signatures: 'RSA/MD5' names no signature: it must look like 'V3 RSA/SHA256'"),
+        ('archives = "lib/', 'archive = "lib/', "limits.sources.archive: there is no such limit; did you mean archives?"),
+        ('payload = "w9.gzdio"', 'payload = "w2.xzdio"', "payload: 'w2.xzdio' makes xz, but limits.payloads has gzip, bzip2"),
+        ("file_digest = 1", "file_digest = 8", "file_digest: 8 is sha256, but limits.file_digests has md5"),
+        ('dist = ".el5"', 'dist = "~el5"', "dist: '~el5' has '~', which limits.version_refuses"),
+    ],
+)
+def test_limits_are_read_strictly_and_the_target_keeps_to_them(root: Path, old: str, new: str, message: str) -> None:
+    assert old in LIMITS
+    (root / "targets" / "debian-12.toml").write_text(LIMITS.replace(old, new, 1))
+    problems = problems_of(root, GOOD)
+    assert any(message in problem and "debian-12.toml: " in problem for problem in problems), problems
+
+
+def test_versions_that_the_target_sorts_wrongly_are_told_before_anything_is_built(root: Path) -> None:
+    text = GOOD.replace('"debian-12"', '"centos-5"').replace('version = "1.0"', 'version = "1.0~rc1"')
+    problems = problems_of(root, text.replace('revision = "1"', 'revision = "1^git"'))
+    assert any("one.toml: revision: '1^git' has '^', which limits.version_refuses" in problem for problem in problems), problems
+    assert any("one.toml: sources.hello.version: '1.0~rc1' has '~'" in problem for problem in problems), problems
+    write(root, GOOD.replace('version = "1.0"', 'version = "1.0~rc1"'))
+    assert load_release("one", root=root).sources["hello"].version == "1.0~rc1"
 
 
 KEYS = st.sampled_from("abc")

@@ -18,7 +18,13 @@ def dump_release(release: Release) -> str:
     head = "".join(f"# {path}\n" for path in release.files)
     epoch = datetime.fromtimestamp(release.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     top = f"schema = {SCHEMA}\nepoch = {epoch}\ntarget = {quote(name_target(release))}\n"
-    return head + top + render_table(release, "")
+    return head + top + render_table(release, "") + render_target(release)
+
+
+def render_target(release: Release) -> str:
+    """Return the target as comments: a release file names its target, so a table of it would not read back."""
+    text = f"\n{release.target_file}:\n" + render_table(release.target, "").replace("\n\n", "\n")
+    return "".join(f"# {line}\n" if line else "\n" for line in text.splitlines())
 
 
 def name_target(release: Release) -> str:
@@ -41,7 +47,8 @@ def collect_items(value: Any) -> dict[str, Any]:
     if isinstance(value, Mapping):
         return dict(value)
     items = {field.name: getattr(value, field.name) for field in fields(value) if field.name not in DERIVED}
-    kept = {key: item for key, item in items.items() if item not in ("", None, (), 0) or key in ("summary", "signers")}
+    empty = ("", None, (), 0)
+    kept = {key: item for key, item in items.items() if item is False or item not in empty or key in ("summary", "signers")}
     return kept | dict(getattr(value, "digests", {}))
 
 

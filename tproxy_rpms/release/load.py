@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tproxy_rpms.errors import ReleaseError
+from tproxy_rpms.release.limits import check_versions
 from tproxy_rpms.release.merge import Layers, merge_layer
 from tproxy_rpms.release.model import Package, Release, Target
 from tproxy_rpms.release.read import read_release, read_target
@@ -43,6 +44,7 @@ def load_release(name_or_path: str, *, root: Path) -> Release:
         builders=BUILDERS,
     )
     check_references(release, table)
+    check_versions(release, table)
     check_files(release, table, root=root)
     if problems:
         raise ReleaseError(problems, hint=HINT)

@@ -101,6 +101,47 @@ class Package:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What the target's rpm can read: what lies beyond is refused there, or worse, silently misunderstood.
+
+    Fields:
+        reader: the rpm that reads there, for people ("rpm 4.4.2.3").
+        lead_major: the highest major number of the lead.
+        header_tags, header_bytes: the most tags and bytes of data in the header; signature_…: those in the signature header.
+        tag_types: the types of tags that a header may hold.
+        payload_formats, payloads, archives: what PAYLOADFORMAT may say, compressors, magics of the archive inside.
+        file_digests: digest algorithms of files. file_size: the most bytes of one file.
+        rpmlib: rpmlib() features that a package may require.
+        version_refuses: characters that mean nothing in versions there. rich_dependencies: whether boolean dependencies do.
+        scriptlets: kinds that are run. argument_scriptlets: those whose interpreter may have arguments.
+        interpreters: what may run a scriptlet, besides what the package itself brings.
+        signatures: what verifies, as `rpm --checksig` tells it ("V3 RSA/SHA256").
+        sources: a limit's key → where it is known from.
+    """
+
+    reader: str
+    lead_major: int
+    header_tags: int
+    header_bytes: int
+    signature_tags: int
+    signature_bytes: int
+    tag_types: tuple[str, ...]
+    payload_formats: tuple[str, ...]
+    payloads: tuple[str, ...]
+    archives: tuple[str, ...]
+    file_digests: tuple[str, ...]
+    file_size: int
+    rpmlib: tuple[str, ...]
+    version_refuses: str
+    rich_dependencies: bool
+    scriptlets: tuple[str, ...]
+    argument_scriptlets: tuple[str, ...]
+    interpreters: tuple[str, ...]
+    signatures: tuple[str, ...]
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Target:
     """A distribution to build for (targets/NAME.toml), with the traits that templates, builders and gates ask for.
 
@@ -115,6 +156,7 @@ class Target:
         names: build requirement as EL names it ("libcap-devel") → this distribution's name, where it differs.
         traits: anything else that templates ask for, name → text or bool.
         mock_configs: the folder of NAME-ARCH.cfg for the mock builder, relative to the target's file.
+        limits: what the target's rpm can read; None where nothing that we build is beyond it.
     """
 
     name: str
@@ -131,6 +173,7 @@ class Target:
     names: Mapping[str, str] = field(default_factory=dict)
     traits: Mapping[str, str | bool] = field(default_factory=dict)
     mock_configs: str = "../mock-configs"
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import cast
 
+from tproxy_rpms.release.limits import check_target, read_limits
 from tproxy_rpms.release.model import Arch, Archive, Kconfig, Package, Policy, Release, Signature, Source, Target
 from tproxy_rpms.release.table import Table, describe
 
@@ -173,6 +174,7 @@ def read_target(table: Table, *, name: str) -> Target:
     """Return a target, from targets/NAME.toml."""
     table.known.add("schema")
     libdir, names, traits = table.table("libdir"), table.table("names"), table.table("traits")
+    limits = table.table("limits")
     family, init = table.choice("family", ("debian", "el")), table.choice("init", ("sysv", "systemd"))
     target = Target(
         name=name,
@@ -189,9 +191,11 @@ def read_target(table: Table, *, name: str) -> Target:
         names={key: names.take(key, str) for key in names.data} if names else {},
         traits={key: value for key, value in (traits.data if traits else {}).items() if isinstance(value, str | bool)},
         mock_configs=table.take("mock_configs", str, "../mock-configs"),
+        limits=read_limits(limits) if limits else None,
     )
     for key, value in (traits.data if traits else {}).items():
         if not isinstance(value, str | bool):
             table.complain(f"traits.{key}", f"must be text, true or false, not {describe(value)}")
+    check_target(target, table)
     table.finish()
     return target

@@ -65,6 +65,11 @@ class Cut:
         """The folder of the finished RPMs of one package and arch."""
         return self.build / "rpms" / f"{package.name}-{arch}"
 
+    @property
+    def gates(self) -> Path:
+        """The folder of the gates' reports, PACKAGE-ARCH.json."""
+        return self.build / "gates"
+
     def logs(self, package: Package, arch: Arch) -> Path:
         """The folder of root.log, build.log and state.log of one package and arch."""
         return self.build / "logs" / f"{package.name}-{arch}"
@@ -92,12 +97,17 @@ class Cut:
             return ""
         return digest_value([digest_tree(self.root / "patches" / package.patches), self.release.target.traits])
 
+    @cached_property
+    def target_digest(self) -> str:
+        """A digest of all of the target that shapes packages; its limits only judge them."""
+        return digest_value({key: value for key, value in asdict(self.release.target).items() if key != "limits"})
+
     def facts(self, package: Package) -> dict[str, Any]:
         """What of the release shapes a package's SRPM."""
         release = self.release
         return {
             "package": asdict(package),
-            "target": digest_value(asdict(release.target)),
+            "target": self.target_digest,
             "release": release.name,
             "revision": release.revision,
             "packager": release.packager,

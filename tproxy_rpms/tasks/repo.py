@@ -12,17 +12,17 @@ def create(cut: Cut) -> Iterator[Step]:
     """Yield a step a repository; each needs its whole set of packages."""
     packages = tuple(cut.release.packages)
     for arch in cut.release.arches:
-        yield make_step(cut, arch, [("rpm", name, arch) for name in packages])
-    yield make_step(cut, "SRPMS", [("srpm", name) for name in packages])
+        yield make_step(cut, arch, [("rpm", name, arch) for name in packages], gates=[f"gate:{name}:{arch}" for name in packages])
+    yield make_step(cut, "SRPMS", [("srpm", name) for name in packages], gates=[f"gate:{name}:SRPM" for name in packages])
 
 
-def make_step(cut: Cut, name: str, steps: Sequence[tuple[str, ...]]) -> Step:
-    """Return the step that makes one repository out of what `steps` made."""
+def make_step(cut: Cut, name: str, steps: Sequence[tuple[str, ...]], *, gates: Sequence[str]) -> Step:
+    """Return the step that makes one repository out of what `steps` made, if it passed the gates."""
     return Step(
         stage="repo",
         name=name,
         doc=f"build/{cut.release.name}/repo/{name}",
-        after=tuple(":".join(words) for words in steps),
+        after=(*(":".join(words) for words in steps), *gates),
         inputs=lambda: {
             "packages": {":".join(words): cut.recorded(*words) for words in steps},
             "epoch": cut.release.epoch,

@@ -1,12 +1,10 @@
 """Make the build roots, one an arch, kept as archives in the user's cache."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 from tproxy_rpms.release.model import Arch
-from tproxy_rpms.store import digest_value
 from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.step import Step
 
@@ -32,7 +30,7 @@ def create(cut: Cut) -> Iterator[Step]:
 
 def inputs(cut: Cut, arch: Arch) -> Mapping[str, object]:
     """What a root is asked to be; what is in it is the archive's business, and its digest is recorded."""
-    own = {"builder": cut.release.builder, "target": digest_value(asdict(cut.release.target)), "arch": arch}
+    own = {"builder": cut.release.builder, "target": cut.target_digest, "arch": arch}
     return own | dict(cut.builder.root_inputs(arch))
 
 

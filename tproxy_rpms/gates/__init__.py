@@ -1,0 +1,1 @@
+"""Gates: checks of finished artifacts that stop a cut."""
