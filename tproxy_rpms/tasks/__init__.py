@@ -12,7 +12,7 @@ from tproxy_rpms.errors import TproxyError, UserError
 from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.reporter import LineReporter
 
-STAGES = ("fetch", "verify", "kconfig", "srpm", "root", "rpm", "lock", "repo", "dump")
+STAGES = ("fetch", "verify", "kconfig", "srpm", "root", "rpm", "lock", "repo", "dump", "doctor")
 
 # What may be given as NAME=VALUE on doit's command line, with the default.
 VARIABLES = {"release": "centos5", "ccache": "off"}
