@@ -34,9 +34,11 @@ def list_tools(case: Case) -> Iterator[Tool]:
 
 
 def list_places(case: Case) -> Iterator[Place]:
-    """Yield the folder of the roots in use, which take disk where memory is short."""
+    """Yield the folder of the roots in use, which take disk where memory is short; it is in the build folder."""
     need = BUILD_MEMORY if short_of_memory(case) else 0
-    yield Place(label="roots in use", path=case.build / "work", need=need, cure="or free memory, so that roots can lie in it")
+    yield Place(
+        label="roots in use", path=case.build / "work", need=need, cure="or free memory, so that roots can lie in it", own=False
+    )
 
 
 def check_namespaces(case: Case) -> Iterator[Finding]:

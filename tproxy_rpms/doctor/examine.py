@@ -79,6 +79,6 @@ def is_fit(findings: Sequence[Finding]) -> bool:
 
 def require_fitness(case: Case, findings: Sequence[Finding]) -> None:
     """Raise HostError that names every check that failed."""
-    failed = [finding.name for finding in findings if finding.status == "fail"]
+    failed = list(dict.fromkeys(finding.name for finding in findings if finding.status == "fail"))
     if failed:
         raise HostError(f"this host is not fit for {case.release.name}: {', '.join(failed)}", hint="each has its cure beside it")

@@ -122,8 +122,8 @@ def check_disk(case: Case) -> Iterator[Finding]:
         if place.own and not space.writable:
             yield failure(
                 "disk",
-                f"{place.path}: {case.host.user} may not write there",
-                f"chown -R {case.host.user} {place.path}, or mount it for writing",
+                f"{space.there}: {case.host.user} may not write there",
+                f"chown -R {case.host.user} {space.there}, or mount it for writing",
             )
     for places in shared.values():
         free, need = case.host.space(places[0].path).free, sum(place.need for place in places)

@@ -27,8 +27,14 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Space:
-    """The file system of a path: bytes that this user may still write, its device number, whether this user may write there."""
+    """Where a path lies or will lie.
 
+    Fields:
+        there: the path itself, or the nearest folder above it that exists.
+        free: bytes that this user may still write. device: the file system's number. writable: whether this user may write.
+    """
+
+    there: Path
     free: int
     device: int
     writable: bool
@@ -138,4 +144,5 @@ def measure_space(path: Path) -> Space:
     """Return the space where a path lies or, as long as it does not exist, will lie."""
     there = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
     stat = os.statvfs(there)
-    return Space(free=stat.f_bavail * stat.f_frsize, device=there.stat().st_dev, writable=os.access(there, os.W_OK))
+    free = stat.f_bavail * stat.f_frsize
+    return Space(there=there, free=free, device=there.stat().st_dev, writable=os.access(there, os.W_OK))
