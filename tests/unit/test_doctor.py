@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tproxy_rpms.builders.mockfailure import DATABASE, GROUP, INSTALL, PRIVILEGES, VSYSCALL
+from tproxy_rpms.builders.mockfailure import DATABASE, GROUP, INSTALL, PLUGINS, PRIVILEGES, VSYSCALL
 from tproxy_rpms.doctor import archive, chroot, general, mock, processor
 from tproxy_rpms.doctor.examine import examine, render_json, render_table, require_fitness
 from tproxy_rpms.doctor.finding import Case, Check, Finding
@@ -349,6 +349,16 @@ def test_a_yum_that_is_dnf_by_another_name_is_none(fake: Fake) -> None:
     case.host.path("/usr/bin/yum").symlink_to("dnf-3")
     assert not mock.has_manager(case, "yum")
     assert mock.has_manager(case, "dnf4")
+
+
+def test_builddep_is_a_plugin(fake: Fake) -> None:
+    assert fake.find(mock.check_builddep).status == "ok"
+    fake.answers = {"/usr/bin/dnf-3 builddep": Answer(status=1, output="No such command: builddep.\n")}
+    finding = fake.find(mock.check_builddep)
+    assert (finding.status, finding.cure) == ("fail", PLUGINS)
+    del fake.files["/usr/bin/dnf-3"]
+    fake.files["/usr/bin/yum"] = ""
+    assert fake.look(mock.check_builddep) == [], "yum has yum-builddep"
 
 
 def test_where_rpm_keeps_its_database(fake: Fake) -> None:

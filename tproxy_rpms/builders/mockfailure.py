@@ -26,6 +26,7 @@ GROUP = "run as a member of the group mock (usermod -aG mock USER, then log in a
 PRIVILEGES = (
     "start through sudo, as a member of the group mock: this mock has no wrapper that makes it root, as packages of it have"
 )
+PLUGINS = "install dnf-plugins-core"
 ROOM = "make room in /var/lib/mock and /var/cache/mock (mock --scrub-all-chroots), or free memory"
 VSYSCALL = "boot the host with vsyscall=emulate"
 DATABASE = "put %_dbpath /var/lib/rpm in a macro file under /etc/rpm: the host's rpm keeps its database elsewhere"

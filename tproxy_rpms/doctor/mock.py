@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from tproxy_rpms.builders.mock import CALLER
-from tproxy_rpms.builders.mockfailure import DATABASE, GROUP, INSTALL, NEWER, ROOM, find_failure
+from tproxy_rpms.builders.mockfailure import DATABASE, GROUP, INSTALL, NEWER, PLUGINS, ROOM, find_failure
 from tproxy_rpms.builders.namespace import BUILD_MEMORY
 from tproxy_rpms.doctor.finding import Case, Finding, failure, good, warning
 from tproxy_rpms.doctor.general import GIB, short_of_memory
@@ -131,6 +131,18 @@ def check_manager(case: Case) -> Iterator[Finding]:
             )
 
 
+def check_builddep(case: Case) -> Iterator[Finding]:
+    """The plugin by which mock installs what a spec requires; yum has a command of its own for that."""
+    wanted = dict.fromkeys(read_manager(read_config(case, arch)) for arch in case.release.arches)
+    used = [next((name for name in FALLBACKS.get(one, ()) if has_manager(case, name)), "") for one in wanted]
+    for name in dict.fromkeys(name for name in used if name.startswith("dnf")):
+        status = case.host.run([COMMANDS[name], "builddep", "--help"]).status
+        if status == 0:
+            yield good("builddep", f"{COMMANDS[name]} has it")
+        else:
+            yield failure("builddep", f"{COMMANDS[name]} builddep --help ended with status {status}", PLUGINS)
+
+
 def read_config(case: Case, arch: Arch) -> str:
     """Return the text of an arch's mock configuration; nothing if there is none."""
     path = case.release.mock_config(arch)
@@ -191,7 +203,7 @@ def read_keys(text: str) -> str:
 
 
 NEEDS = Needs(
-    checks=(check_mock, check_user, check_configurations, check_manager, check_database, check_keys),
+    checks=(check_mock, check_user, check_configurations, check_manager, check_builddep, check_database, check_keys),
     tools=list_tools,
     places=list_places,
 )
