@@ -20,7 +20,7 @@ def examine(case: Case) -> tuple[Finding, ...]:
 def list_checks(builder: str) -> tuple[Check, ...]:
     """Return the checks of every release, then those of the builder."""
     needs = load_needs(builder)
-    own: tuple[Check, ...] = needs.checks if needs else (lambda case: miss_needs(case),)
+    own: tuple[Check, ...] = needs.checks if needs else (miss_needs,)
     return (*general.CHECKS, *processor.CHECKS, *archive.CHECKS, *own)
 
 
