@@ -87,8 +87,8 @@ def make_job(
     spec = SPEC.format(name=name, build=build, install=install, requires=requires)
     srpm = build_srpm(builder.release, spec=spec, name=name, sources=[], output=folder / "srpm" / name)
     return Job(
-        package=name, srpm=srpm, arch=arch, results=folder / f"results-{name}-{arch}", logs=folder / f"logs-{name}-{arch}", jobs=2,
-        epoch=1_000_000_000, requires=needs,
+        package=name, srpm=srpm, arch=arch, results=folder / f"results-{name}-{arch}", logs=folder / f"logs-{name}-{arch}",
+        jobs=2, epoch=1_000_000_000, requires=needs,
     )  # fmt: skip
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from tproxy_rpms.builders import Job, Result
 from tproxy_rpms.builders.lock import Lock, compare_roots, join_locks, read_buildroot, read_lock, write_lock
 from tproxy_rpms.builders.mirror import lock_package, make_mirror
-from tproxy_rpms.builders.mockfailure import describe_failure, read_log
+from tproxy_rpms.builders.mockfailure import DATABASE, INSTALL, describe_failure, read_log
 from tproxy_rpms.builders.namespace import BUILD_MEMORY, reserve_memory
 from tproxy_rpms.builders.output import finish_rpms
-from tproxy_rpms.errors import BuildError, RootError, UserError
+from tproxy_rpms.errors import BuildError, HostError, RootError, UserError
 from tproxy_rpms.packaging.header import read_header
 from tproxy_rpms.process import require_tool, run_command
 from tproxy_rpms.release.model import Arch, Release
@@ -95,10 +95,7 @@ class MockBuilder:
                     raise describe_failure(f"the {arch} root", status, logs=logs)
             packages = sorted(set(LISTED.findall(read_log(logs / "root.log"))))
             if not packages:
-                raise RootError(
-                    f"the {arch} root: rpm lists no package in it",
-                    hint="the host's rpm keeps its database elsewhere: %_dbpath /var/lib/rpm in a macro file under /etc/rpm",
-                )
+                raise RootError(f"the {arch} root: rpm lists no package in it", hint=DATABASE)
         listing = log.with_suffix(".packages")
         write_whole(listing, "".join(f"{package}\n" for package in packages))
         return (listing,)
@@ -146,7 +143,7 @@ class MockBuilder:
         inputs = self.root_inputs(arch)
         clone = digest_value(str(self.work))[:6]
         argv = [
-            require_tool("mock", package="mock"), "-r", str(config), f"--uniqueext={name}-{clone}",
+            find_mock(), "-r", str(config), f"--uniqueext={name}-{clone}",
             f"--resultdir={stage / 'result'}",
             f"--config-opts=root={self.base_config(arch).stem}-{digest_value(inputs)[:8]}",
             f"--isolation={pick_isolation()}", "--no-bootstrap-chroot", "--no-bootstrap-image", "--enable-plugin=buildroot_lock",
@@ -237,6 +234,14 @@ class MockBuilder:
             stage.chmod(0o755)
             (stage / "result").mkdir()
             yield stage
+
+
+def find_mock() -> str:
+    """Return the path of mock. Raises HostError if there is none."""
+    try:
+        return require_tool("mock", package="mock")
+    except HostError as error:
+        raise HostError(error.message, hint=INSTALL) from error
 
 
 def name_packages(rpms: Sequence[Path]) -> set[tuple[str, str]]:

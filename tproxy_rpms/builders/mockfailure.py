@@ -19,7 +19,17 @@ class Failure:
     log: str = "mock.log"
 
 
+# Cures, also for the doctor, which finds the same faults beforehand.
+INSTALL = "install mock 6 or newer: dnf install mock, which ./run does on Fedora and EL; Debian 12 has no package of it"
+NEWER = "mock 6 or newer is needed"
 GROUP = "run as a member of the group mock (usermod -aG mock USER, then log in anew), or as that user through sudo"
+PRIVILEGES = (
+    "start through sudo, as a member of the group mock: this mock has no wrapper that makes it root, as packages of it have"
+)
+PLUGINS = "install dnf-plugins-core"
+ROOM = "make room in /var/lib/mock and /var/cache/mock (mock --scrub-all-chroots), or free memory"
+VSYSCALL = "boot the host with vsyscall=emulate"
+DATABASE = "put %_dbpath /var/lib/rpm in a macro file under /etc/rpm: the host's rpm keeps its database elsewhere"
 
 # Words that tell more than the exit code does, in the order in which they are looked for.
 SYMPTOMS: tuple[tuple[str, Failure], ...] = (
@@ -30,7 +40,7 @@ SYMPTOMS: tuple[tuple[str, Failure], ...] = (
         Failure(
             error=HostError,
             text="the host's dnf has no builddep, by which mock installs what a spec requires",
-            hint="install dnf-plugins-core",
+            hint=PLUGINS,
             log="",
         ),
     ),
@@ -39,7 +49,7 @@ SYMPTOMS: tuple[tuple[str, Failure], ...] = (
         Failure(
             error=HostError,
             text="the disk (or the root's memory) is full",
-            hint="make room in /var/lib/mock and /var/cache/mock (mock --scrub-all-chroots), or free memory",
+            hint=ROOM,
             log="root.log",
         ),
     ),
@@ -48,7 +58,7 @@ SYMPTOMS: tuple[tuple[str, Failure], ...] = (
         Failure(
             error=RootError,
             text="a program of the root crashed; glibc 2.5 for x86_64 does where the host maps no vsyscall page",
-            hint="boot the host with vsyscall=emulate (doit doctor tells whether that is it)",
+            hint=f"{VSYSCALL} (doit doctor tells whether that is it)",
             log="root.log",
         ),
     ),
@@ -77,9 +87,9 @@ FAILED_RPMBUILD = re.compile(r"ERROR: Command failed: *\n # .*\brpmbuild -b")
 
 # mock's own table is in mockbuild/exception.py.
 EXIT_CODES: Mapping[int, Failure] = {
-    2: Failure(error=HostError, text="mock was started without its privileges", hint=GROUP),
+    2: Failure(error=HostError, text="mock was started without its privileges", hint=PRIVILEGES),
     3: Failure(error=UserError, text="mock does not take its configuration", hint="mend the .cfg file that it names"),
-    5: Failure(error=UserError, text="mock does not take its command line", hint="mock 6 or newer is needed"),
+    5: Failure(error=UserError, text="mock does not take its command line", hint=NEWER),
     6: Failure(
         error=HostError, text="this host cannot build for that arch", hint="legal_host_arches in the .cfg names hosts that can"
     ),
@@ -121,11 +131,16 @@ def describe_failure(what: str, status: int, *, logs: Path) -> TproxyError:
     # Of a build's log only what would be shown: configure lets programs crash, and tests fill disks, on purpose.
     words = useful_end(read_log(logs / "build.log")) if status == RPMBUILD_FAILED else read_log(logs / "root.log")
     output = f"{read_log(logs / 'mock.log')}\n{words}"
-    failure = EXIT_CODES.get(status) or Failure(error=HostError, text=f"mock ended with status {status}", hint="")
-    failure = next((found for pattern, found in SYMPTOMS if re.search(pattern, output)), failure)
+    failure = find_failure(status, output)
     shown = f"\n{useful_end(read_log(logs / failure.log))}" if failure.log else ""
     whole = f"the whole log: {logs / failure.log}" if failure.log else ""
     return failure.error(f"{what}: {failure.text}{shown}", hint="; ".join(part for part in (failure.hint, whole) if part))
+
+
+def find_failure(status: int, output: str) -> Failure:
+    """Return what a mock that ended with `status` and these words suffers from."""
+    failure = EXIT_CODES.get(status) or Failure(error=HostError, text=f"mock ended with status {status}", hint="")
+    return next((found for pattern, found in SYMPTOMS if re.search(pattern, output)), failure)
 
 
 def read_log(path: Path) -> str:

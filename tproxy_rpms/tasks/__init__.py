@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
@@ -12,10 +13,13 @@ from tproxy_rpms.errors import TproxyError, UserError
 from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.reporter import LineReporter
 
-STAGES = ("fetch", "verify", "kconfig", "srpm", "root", "rpm", "lock", "gate", "repo", "dump")
+STAGES = ("fetch", "verify", "kconfig", "srpm", "root", "rpm", "lock", "gate", "repo", "dump", "doctor")
 
 # What may be given as NAME=VALUE on doit's command line, with the default.
 VARIABLES = {"release": "centos5", "ccache": "off"}
+
+# Bytes that doit's database and its journal may take.
+DATABASE_ROOM = 1 << 20
 
 
 def create_namespace(given: Mapping[str, str], *, root: Path) -> dict[str, Any]:
@@ -54,11 +58,9 @@ def check_variables(given: Mapping[str, str]) -> dict[str, str]:
 
 def configure_doit(cut: Cut) -> dict[str, Any]:
     """Return DOIT_CONFIG for a release."""
-    state = cut.root / "build" / ".doit"
-    state.mkdir(parents=True, exist_ok=True)
     return {
         "default_tasks": ["repo"],
-        "dep_file": str(state / f"{cut.release.name}.sqlite3"),
+        "dep_file": find_database(cut),
         "backend": "sqlite3",  # the one backend that a second run and a kill -9 leave readable
         "reporter": LineReporter,
         "continue": True,  # one arch that fails does not stop the other
@@ -66,6 +68,17 @@ def configure_doit(cut: Cut) -> dict[str, Any]:
         "verbosity": 2,
         "num_process": os.cpu_count() or 1,
     }
+
+
+def find_database(cut: Cut) -> str:
+    """Return the file of doit's database; in memory where the disk takes none, so that the doctor can still say so."""
+    state = cut.root / "build" / ".doit"
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        room = os.access(state, os.W_OK) and shutil.disk_usage(state).free >= DATABASE_ROOM
+    except OSError:
+        room = False
+    return str(state / f"{cut.release.name}.sqlite3") if room else ":memory:"
 
 
 def stage_creator(stage: str, cut: Cut) -> Callable[[], Iterator[dict[str, Any]]]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tproxy_rpms.tasks.cut import Cut
 
 # Tasks that only tell something: they run beside another run of the same release.
-SILENT = {"dump"}
+SILENT = {"dump", "doctor"}
 
 
 class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no types
@@ -62,6 +62,9 @@ class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no ty
                 self.line(f"{task.name} not done: needs {', '.join(fail.get_msg().split())}")
             return
         self.failures.append({"task": task, "exception": fail})
+        if task.name in SILENT:
+            print(fail.get_msg(), file=sys.stderr)  # what it told, a program may be reading
+            return
         self.line(f"{task.name} FAILED\n" + indent(fail.get_msg()))
 
     def skip_uptodate(self, task: Any) -> None:
@@ -77,7 +80,8 @@ class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no ty
             self.line(f"{self.cut.release.name}: {len(self.done)} steps done, {self.current} up to date{where}")
         codes = [code for code in (getattr(failed["exception"], "exit_code", 0) for failed in self.failures) if code]
         if codes:
-            self.line(f"{self.cut.release.name}: {len(self.failures)} steps failed; run the same command again to go on")
+            if {failed["task"].name for failed in self.failures} - SILENT:
+                self.line(f"{self.cut.release.name}: {len(self.failures)} steps failed; run the same command again to go on")
             self.outstream.flush()
             sys.exit(codes[0])
 

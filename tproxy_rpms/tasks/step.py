@@ -57,13 +57,15 @@ class Telling:
 
     Fields:
         name: empty for a stage's only task. after: names of tasks that come before.
+        options: what may be given behind the task's name, as doit's `params`; `run` gets each by its name.
     """
 
     stage: str
     doc: str
-    run: Callable[[], None]
+    run: Callable[..., None]
     name: str = ""
     after: tuple[str, ...] = ()
+    options: tuple[Mapping[str, Any], ...] = ()
 
     def to_doit(self, _cut: "Cut") -> dict[str, Any]:
         """Return the task as doit wants it."""
@@ -72,17 +74,18 @@ class Telling:
             "doc": self.doc,
             "task_dep": list(self.after),
             "actions": [guard(self.run)],
+            "params": [dict(option) for option in self.options],
             "uptodate": [False],
             "io": {"capture": False},
         }
 
 
-def guard(action: Callable[[], None]) -> Callable[[], "TaskFailed | None"]:
+def guard(action: Callable[..., None]) -> Callable[..., "TaskFailed | None"]:
     """Return `action` with our errors turned into doit's failures: the one edge where that happens."""
 
-    def guarded() -> "TaskFailed | None":
+    def guarded(**options: Any) -> "TaskFailed | None":
         try:
-            action()
+            action(**options)
         except TproxyError as error:
             from doit.exceptions import TaskFailed
 
