@@ -3,9 +3,15 @@
 One large RPM an arch, `testdist-base`, holds a whole Debian tree with a compiler, and provides what a build root of an RPM
 distribution is asked for; small ones beside it can be required and exchanged. The result lies in the user's cache, named by what
 it is made from.
+
+    ./run python -m tests.integration.distribution FOLDER     (as root)
+
+makes it and writes into FOLDER the release `centos5-testdist.toml`: all that `centos5` is, its sources, specs, EL5's traits and
+limits and mock, but in roots of the test distribution, whose compiler wants the patches of modern-toolchain/.
 """
 
 import shutil
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +19,7 @@ from pathlib import Path
 
 from tproxy_rpms.builders.root import RootStore
 from tproxy_rpms.process import run_command
+from tproxy_rpms.release.load import load_release
 from tproxy_rpms.release.model import RPM_ARCH, Arch, Target
 from tproxy_rpms.store import digest_value, whole_folder
 
@@ -25,9 +32,9 @@ EXCLUDED = ("./dev/*", "./.packages", "./proc/*", "./sys/*", "./requires", "./re
 
 # What an RPM distribution has by other names than Debian, and what RPMs made in it ask for.
 PROVIDES = (
-    "/bin/sh", "/sbin/ldconfig", "buildsys-build", "centos-release", "chkconfig", "gcc-c++", "info", "initscripts",
-    "libtool-ltdl-devel", "logrotate", "mkinitrd", "module-init-tools", "redhat-rpm-config", "rpm-build", "rtld(GNU_HASH)",
-    "shadow-utils", "which", "/usr/bin/perl", "/bin/bash",
+    "/bin/bash", "/bin/sh", "/sbin/ldconfig", "/usr/bin/perl", "buildsys-build", "chkconfig", "fileutils", "gcc", "gcc-c++",
+    "initscripts = 8.45", "libtool-ltdl-devel", "logrotate", "make", "mkinitrd = 5.1.19", "module-init-tools", "patch", "perl",
+    "redhat-rpm-config", "rpm-build", "rtld(GNU_HASH)", "shadow-utils", "which",
 )  # fmt: skip
 
 SPEC = """\
@@ -66,6 +73,7 @@ BuildArch: noarch
 
 %description
 Something to require.
+{scriptlet}
 
 %install
 mkdir -p %{{buildroot}}/usr/share/{name}
@@ -112,6 +120,16 @@ skip_if_unavailable=False
 \"\"\"
 """
 
+RELEASE = """\
+schema = 1
+extends = "{centos5}"
+summary = "centos5, built by mock in the test distribution"
+target = "testdist.toml"
+"""
+
+ROOT = Path(__file__).parents[2]
+ARCHES: tuple[Arch, ...] = ("x86_64", "i386")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Distribution:
@@ -126,8 +144,23 @@ class Distribution:
         path.write_text(CONFIG.format(arch=arch, rpm_arch=RPM_ARCH[arch], url=url))
         return path
 
+    def write_release(self, folder: Path) -> Path:
+        """Write a release like `centos5` for this distribution, with its target and mock configurations."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for arch in ARCHES:
+            self.write_config(folder, arch)
+        target = (ROOT / "targets" / "centos-5.toml").read_text()
+        changes = {"schema = 1\n": 'schema = 1\nmock_configs = "."\n', "modern_toolchain = false": "modern_toolchain = true"}
+        for old, new in changes.items():
+            assert old in target
+            target = target.replace(old, new)
+        (folder / "testdist.toml").write_text(target)
+        path = folder / "centos5-testdist.toml"
+        path.write_text(RELEASE.format(centos5=ROOT / "releases" / "centos5.toml"))
+        return path
 
-def make_distribution(target: Target, *, cache: Path, arches: Sequence[Arch] = ("x86_64", "i386")) -> Distribution:
+
+def make_distribution(target: Target, *, cache: Path, arches: Sequence[Arch] = ARCHES) -> Distribution:
     """Return the distribution made from the build roots of `target`; made if the cache does not hold it. Needs root."""
     roots = RootStore(target=target, cache=cache)
     archives = {arch: roots.make(arch, log=cache / "roots" / f"{arch}.log").archive for arch in arches}
@@ -169,10 +202,11 @@ def list_tree(tree: Path) -> list[str]:
     return lines
 
 
-def build_small(name: str, version: str, output: Path) -> None:
-    """Build a package with one file."""
+def build_small(name: str, version: str, output: Path, *, pre: str = "") -> None:
+    """Build a package with one file, and with `pre` as its %pre."""
+    spec = SMALL.format(name=name, version=version, scriptlet=f"\n%pre\n{pre}\n" if pre else "")
     with tempfile.TemporaryDirectory(prefix="testdist-") as scratch:
-        build_spec(name, SMALL.format(name=name, version=version), scratch=Path(scratch), output=output, arch="noarch")
+        build_spec(name, spec, scratch=Path(scratch), output=output, arch="noarch")
 
 
 def build_spec(name: str, spec: str, *, scratch: Path, output: Path, arch: str) -> None:
@@ -182,3 +216,8 @@ def build_spec(name: str, spec: str, *, scratch: Path, output: Path, arch: str) 
     run_command(["rpmbuild", "-bb", "--nodeps", "--target", arch, "--define", f"_topdir {scratch}/rpmbuild", path])
     for rpm in (scratch / "rpmbuild" / "RPMS").rglob("*.rpm"):
         shutil.move(rpm, output / rpm.name)
+
+
+if __name__ == "__main__":
+    cache = Path.home() / ".cache" / "tproxy-rpms"
+    print(make_distribution(load_release("bookworm", root=ROOT).target, cache=cache).write_release(Path(sys.argv[1])))

@@ -17,7 +17,7 @@ import pytest
 
 from tproxy_rpms.builders import Job
 from tproxy_rpms.builders.lock import read_lock
-from tproxy_rpms.builders.mock import MockBuilder, create
+from tproxy_rpms.builders.mock import CALLER, MockBuilder, create
 from tproxy_rpms.errors import BuildError, FetchError, HostError, LockedError, RootError, TproxyError, UserError
 from tproxy_rpms.packaging.header import read_header
 from tproxy_rpms.packaging.srpm import build_srpm
@@ -223,6 +223,45 @@ def test_a_full_root_is_told_with_its_cure(builder: MockBuilder, monkeypatch: py
     with pytest.raises(HostError, match="full") as caught:
         builder.build(make_job(builder))
     assert caught.value.exit_code == 30
+
+
+def test_a_user_outside_the_group_is_told_the_cure(builder: MockBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("SUDO_UID", "65534"), ("SUDO_GID", "65534"), ("SUDO_USER", "nobody")):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(HostError, match="this user may not run mock") as caught:
+        builder.build(make_job(builder))
+    assert "usermod -aG mock" in caught.value.hint
+
+
+def test_plain_root_is_told_the_cure(builder: MockBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in CALLER:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(HostError, match="mock refuses plain root") as caught:
+        builder.build(make_job(builder))
+    assert "sudo" in caught.value.hint
+
+
+def test_a_missing_mock_is_told_with_its_cure(builder: MockBuilder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    job = make_job(builder)
+    monkeypatch.setattr("tproxy_rpms.process.os.environ", {"PATH": str(tmp_path)})
+    with pytest.raises(HostError, match="mock: not found on this host") as caught:
+        builder.build(job)
+    assert "install mock" in caught.value.hint
+
+
+def test_a_root_whose_programs_crash_is_told_with_its_cure(tmp_path: Path, distribution: Distribution) -> None:
+    """As EL5's do on a host without a vsyscall page: the first scriptlet of a package dies by SIGSEGV."""
+    repository = tmp_path / "repository"
+    shutil.copytree(distribution.repositories["x86_64"], repository, copy_function=os.link)
+    build_small("testdist-crash", "1", repository, pre="kill -SEGV $$")
+    shutil.rmtree(repository / "repodata")
+    subprocess.run(["createrepo_c", "--quiet", repository], check=True)
+    builder = make_builder(tmp_path, distribution, url=repository.as_uri())
+    config = tmp_path / "testdist-x86_64.cfg"
+    config.write_text(config.read_text().replace("testdist-extra", "testdist-crash"))
+    with pytest.raises(RootError, match="a program of the root crashed") as caught:
+        builder.make_root("x86_64", log=tmp_path / "logs" / "root.log")
+    assert "vsyscall=emulate" in caught.value.hint
 
 
 def wait_for_line(path: Path, word: str, *, seconds: float = 120) -> None:

@@ -31,6 +31,9 @@ ROOM = "make room in /var/lib/mock and /var/cache/mock (mock --scrub-all-chroots
 VSYSCALL = "boot the host with vsyscall=emulate"
 DATABASE = "put %_dbpath /var/lib/rpm in a macro file under /etc/rpm: the host's rpm keeps its database elsewhere"
 
+# The one symptom that is also looked for in a build's log.
+FULL = "No space left on device"
+
 # Words that tell more than the exit code does, in the order in which they are looked for.
 SYMPTOMS: tuple[tuple[str, Failure], ...] = (
     ("Must be member of 'mock' group", Failure(error=HostError, text="this user may not run mock", hint=GROUP, log="")),
@@ -45,7 +48,7 @@ SYMPTOMS: tuple[tuple[str, Failure], ...] = (
         ),
     ),
     (
-        "No space left on device",
+        FULL,
         Failure(
             error=HostError,
             text="the disk (or the root's memory) is full",
@@ -128,10 +131,12 @@ def describe_failure(what: str, status: int, *, logs: Path) -> TproxyError:
     # mock gives rpmbuild's own status, unless a spec has dynamic requirements.
     if FAILED_RPMBUILD.search(read_log(logs / "mock.log")):
         status = RPMBUILD_FAILED
-    # Of a build's log only what would be shown: configure lets programs crash, and tests fill disks, on purpose.
-    words = useful_end(read_log(logs / "build.log")) if status == RPMBUILD_FAILED else read_log(logs / "root.log")
-    output = f"{read_log(logs / 'mock.log')}\n{words}"
-    failure = find_failure(status, output)
+    if status == RPMBUILD_FAILED:
+        # Other words of a build mean nothing: compilers crash, and configure looks in vain, without any fault of the root.
+        words = FULL if FULL in useful_end(read_log(logs / "build.log")) else ""
+    else:
+        words = read_log(logs / "root.log")
+    failure = find_failure(status, f"{read_log(logs / 'mock.log')}\n{words}")
     shown = f"\n{useful_end(read_log(logs / failure.log))}" if failure.log else ""
     whole = f"the whole log: {logs / failure.log}" if failure.log else ""
     return failure.error(f"{what}: {failure.text}{shown}", hint="; ".join(part for part in (failure.hint, whole) if part))
