@@ -243,7 +243,7 @@ def test_plain_root_is_told_the_cure(builder: MockBuilder, monkeypatch: pytest.M
 
 def test_a_missing_mock_is_told_with_its_cure(builder: MockBuilder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     job = make_job(builder)
-    monkeypatch.setattr("tproxy_rpms.process.os.environ", {"PATH": str(tmp_path)})
+    monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(HostError, match="mock: not found on this host") as caught:
         builder.build(job)
     assert "install mock" in caught.value.hint

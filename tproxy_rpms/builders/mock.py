@@ -146,7 +146,7 @@ class MockBuilder:
             find_mock(), "-r", str(config), f"--uniqueext={name}-{clone}",
             f"--resultdir={stage / 'result'}",
             f"--config-opts=root={self.base_config(arch).stem}-{digest_value(inputs)[:8]}",
-            f"--isolation={pick_isolation()}", "--no-bootstrap-chroot", "--no-bootstrap-image", "--enable-plugin=buildroot_lock",
+            f"--isolation={pick_isolation()}", "--enable-plugin=buildroot_lock",
             "--plugin-option=root_cache:age_check=False",
         ]  # fmt: skip
         if memory:
