@@ -17,7 +17,7 @@ import pytest
 
 from tproxy_rpms.builders import Job
 from tproxy_rpms.builders.lock import read_lock
-from tproxy_rpms.builders.mock import CALLER, MockBuilder, create
+from tproxy_rpms.builders.mock import CALLER, STAGE, MockBuilder, create
 from tproxy_rpms.errors import BuildError, FetchError, HostError, LockedError, RootError, TproxyError, UserError
 from tproxy_rpms.packaging.header import read_header
 from tproxy_rpms.packaging.srpm import build_srpm
@@ -319,6 +319,9 @@ def test_a_locked_root_and_a_killed_mock(
     os.kill(find_mock("probe-"), signal.SIGKILL)
     thread.join(60)
     assert len(failed) == 1
+    left = started / f"{STAGE}-999999999-left"
+    left.mkdir()
     quick = make_job(builder)
     (rpm,) = builder.build(quick).rpms
     assert rpm.is_file(), "the next run goes on from there"
+    assert not left.exists(), "and removes what a killed one has left"

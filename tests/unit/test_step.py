@@ -51,6 +51,17 @@ def test_cleaning_removes_outputs_stamp_and_empty_folders(cut: Cut) -> None:
     assert not cut.stamp("stage", "one", "two").exists()
 
 
+def test_inputs_that_cannot_be_told_are_the_actions_failure(cut: Cut) -> None:
+    def inputs() -> dict[str, str]:
+        raise UserError("no such configuration", hint="write one")
+
+    task = Step(stage="stage", name="one", doc="", inputs=inputs, run=list).to_doit(cut)
+    assert not task["uptodate"][0]()
+    failure = task["actions"][0]()
+    assert failure.exit_code == UserError.exit_code
+    assert "no such configuration" in str(failure)
+
+
 def test_an_error_becomes_a_failure_with_its_exit_code_and_hint() -> None:
     def act() -> None:
         raise BuildError("it broke", hint="mend it")

@@ -25,6 +25,9 @@ from tproxy_rpms.store import digest_file, digest_tree, digest_value, whole_fold
 LOGS = ("root.log", "build.log", "state.log", "mock.log", "hw_info.log", "installed_pkgs.log", "buildroot_lock.json")
 BUILDROOT = "buildroot_lock.json"
 
+# Folders STAGE-PID-… in the temporary folder are what mock gets and gives.
+STAGE = "tproxy-rpms-mock"
+
 # The host's words about who called sudo or consolehelper: mock drops its rights to that user.
 CALLER = ("SUDO_UID", "SUDO_GID", "SUDO_USER", "USERHELPER_UID")
 
@@ -227,9 +230,12 @@ class MockBuilder:
 
     @contextmanager
     def stage(self) -> Iterator[Path]:
-        """Yield a folder that mock's user can read and write, gone afterwards."""
+        """Yield a folder that mock's user can read and write, gone afterwards; with it goes what killed runs have left."""
         self.work.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="tproxy-rpms-mock-") as scratch:
+        for stale in Path(tempfile.gettempdir()).glob(f"{STAGE}-*"):
+            if not Path("/proc", stale.name.split("-")[-2]).exists():
+                shutil.rmtree(stale, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=f"{STAGE}-{os.getpid()}-") as scratch:
             stage = Path(scratch)
             stage.chmod(0o755)
             (stage / "result").mkdir()
