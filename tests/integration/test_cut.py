@@ -1,8 +1,8 @@
 """What a finished cut left: read by other means than those that made it.
 
 `--cut RELEASE` says which, by the release's name or file; without it, bookworm. What is expected comes from the release and from
-what the cut has recorded, so that the same tests hold for old sources and new ones. Where there is no finished cut the tests are
-skipped: `./run doit release=bookworm` makes one.
+what the cut has recorded, so that the same tests hold for old sources and new ones. Without --cut the tests are skipped where
+there is no finished cut: `./run doit release=bookworm` makes one.
 """
 
 import os
@@ -49,12 +49,13 @@ pytestmark = pytest.mark.cut
 
 @pytest.fixture(scope="module")
 def cut(request: pytest.FixtureRequest) -> FinishedCut:
-    """The cut that is looked at; skips when it is not finished."""
+    """The cut that is looked at. One that is not finished is skipped, or an error if it was asked for by name."""
     given = request.config.getoption("--cut")
-    release = load_release(given, root=ROOT)
+    release = load_release(given or "bookworm", root=ROOT)
     found = FinishedCut(release=release, folder=request.config.getoption("--build-folder") / release.name)
     if found.missing():
-        pytest.skip(f"no finished cut in {found.folder}: run ./run doit release={given} first")
+        reason = f"no finished cut in {found.folder}: run ./run doit release={given or release.name} first"
+        pytest.fail(reason) if given else pytest.skip(reason)
     return found
 
 
