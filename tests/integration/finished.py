@@ -69,9 +69,9 @@ class FinishedCut:
 
 
 def unpack_root(root: Root, folder: Path) -> None:
-    """Unpack a build root to run programs in: without device nodes, and all files ours, so that it needs no root."""
-    argv = ["tar", "--zstd", "-xf", str(root.archive), "-C", str(folder), "--no-same-owner", "--exclude=./dev/*"]
-    subprocess.run(argv, check=True)
+    """Unpack what programs need of a build root: nothing to compile or read, no device nodes, all files ours: no root needed."""
+    exclude = [f"--exclude=./{pattern}" for pattern in ("dev/*", "usr/include/*", "usr/share/*")]
+    subprocess.run(["tar", "--zstd", "-xf", str(root.archive), "-C", str(folder), "--no-same-owner", *exclude], check=True)
 
 
 def run_in_root(folder: Path, arch: Arch, argv: Sequence[str]) -> subprocess.CompletedProcess[str]:

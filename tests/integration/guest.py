@@ -129,7 +129,10 @@ def talk_to_guest(kernel: Path, initramfs: Path, *, arch: Arch, line: str, secon
 
 
 def wait_for(guest: "subprocess.Popen[bytes]", said: bytes, word: bytes | None, seconds: float) -> bytes:
-    """Read the console until it has said `word`, or the machine is off. Raises TimeoutError with what was said."""
+    """Read the console until it has said `word`, or without a word until the machine is off.
+
+    Raises TimeoutError or AssertionError with what was said when that does not come.
+    """
     assert guest.stdout
     stop = time.monotonic() + seconds
     while time.monotonic() < stop:
@@ -138,6 +141,8 @@ def wait_for(guest: "subprocess.Popen[bytes]", said: bytes, word: bytes | None, 
         if word is not None and word in said:
             return said
         if guest.poll() is not None:
-            return said + (guest.stdout.read() or b"")
+            said += guest.stdout.read() or b""
+            assert word is None, f"the machine went off too early; the console's end:\n{said.decode(errors='replace')[-3000:]}"
+            return said
         time.sleep(0.1)
     raise TimeoutError(said.decode(errors="replace")[-2000:])
