@@ -11,6 +11,13 @@ from tproxy_rpms.release.model import Package, Release, Target
 ROOT = Path(__file__).parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options for the tests that look at a finished cut."""
+    group = parser.getgroup("tproxy-rpms")
+    group.addoption("--cut", metavar="RELEASE", help="the finished cut to look at: a release's name or file (bookworm)")
+    group.addoption("--build-folder", default=ROOT / "build", type=Path, help="where cuts lie, if not in the project's build/")
+
+
 @pytest.fixture
 def project() -> Path:
     """The project's folder."""
