@@ -1,0 +1,20 @@
+"""What the integration tests share."""
+
+import pytest
+
+from tproxy_rpms.release.load import load_release
+
+from ..conftest import ROOT
+from .finished import FinishedCut
+
+
+@pytest.fixture(scope="session")
+def cut(request: pytest.FixtureRequest) -> FinishedCut:
+    """The cut that is looked at. One that is not finished is skipped, or an error if it was asked for by name."""
+    given = request.config.getoption("--cut")
+    release = load_release(given or "bookworm", root=ROOT)
+    found = FinishedCut(release=release, folder=request.config.getoption("--build-folder") / release.name)
+    if found.missing():
+        reason = f"no finished cut in {found.folder}: run ./run doit release={given or release.name} first"
+        pytest.fail(reason) if given else pytest.skip(reason)
+    return found
