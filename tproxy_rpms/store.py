@@ -66,7 +66,8 @@ def whole_file(path: Path) -> Iterator[Path]:
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; on success it replaces `path`, on failure it is removed.
 
-    What a killed run left of the same folder is removed first: two runs never make the same one, the lock sees to that.
+    What a killed run left of the same folder is removed first: two never make the same one at once, their caller's lock sees to
+    that.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for stale in (*path.parent.glob(f".{path.name}.*.part"), *path.parent.glob(f".{path.name}.*.old")):
@@ -155,6 +156,15 @@ def is_current(stamp: Path, *, inputs: Mapping[str, Any]) -> bool:
     if touched:
         write_json(stamp, content)
     return True
+
+
+@contextlib.contextmanager
+def wait_for_lock(path: Path) -> Iterator[None]:
+    """Wait until no other thread or process holds this lock, and hold it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def hold_lock(path: Path, holder: str) -> IO[str]:

@@ -105,6 +105,15 @@ def test_it_loads_the_missions_rules_and_removes_them(service: Service) -> None:
     assert "-P INPUT ACCEPT" in after
 
 
+def test_a_restart_forgets_tables_that_left_the_file(service: Service) -> None:
+    (service.folder / "filter").write_text(RULES[: RULES.index("*mangle")])
+    said = service.run(
+        "service start", f"cp {service.folder}/filter {service.folder}/rules", "service restart", "iptables -t mangle -S"
+    )
+    assert "restart: 0\n" in said
+    assert "DIVERT" not in said
+
+
 def test_panic_drops_everything_and_start_takes_it_back(service: Service) -> None:
     said = service.run(
         "service start", "service panic", "iptables -S", "iptables -t mangle -S", "echo ==", "service start", "iptables -S"

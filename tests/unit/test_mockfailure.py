@@ -43,6 +43,9 @@ def test_an_exit_code_that_mock_does_not_have_is_named(tmp_path: Path) -> None:
         ("cpio: write failed - No space left on device", HostError, mockfailure.ROOM),
         ("error: %pre(bash-3.2-33.el5.x86_64) scriptlet failed, signal 11", RootError, mockfailure.VSYSCALL),
         ("build-locale-archive[21]: vsyscall attempted with vsyscall=none ip:ffffffffff600400", RootError, mockfailure.VSYSCALL),
+        ("DEBUG util.py:609:  Child return code was: -11", RootError, mockfailure.VSYSCALL),
+        ("Public key for bash-3.2-33.el5.x86_64.rpm is not installed. Failing package is: bash", RootError, mockfailure.KEYS),
+        ("Error: GPG check FAILED", RootError, mockfailure.KEYS),
         ("Error: Failed to download metadata for repo 'base': Cannot download repomd.xml", RootError, "TPROXY_RPMS_VAULT"),
         ("Error: Status code: 404 for http://vault.example.org/5.11/os/i386/repodata/repomd.xml", RootError, "TPROXY_RPMS_VAULT"),
         ("No matching package to install: 'libcap2-devel'", BuildError, "after"),
@@ -63,6 +66,12 @@ def test_a_failed_rpmbuild_is_a_failed_build_whatever_its_status(status: int, tm
     assert type(error) is BuildError
     assert "x.c:1: error: no such thing" in str(error)
     assert str(tmp_path / "build.log") in error.hint
+
+
+def test_an_rpmbuild_that_crashes_at_once_is_the_roots_fault(tmp_path: Path) -> None:
+    error = describe(tmp_path, 1, mock=COMMAND, build="", root="DEBUG util.py:609:  Child return code was: -11")
+    assert type(error) is RootError
+    assert "vsyscall" in error.hint
 
 
 def test_a_compiler_that_crashes_is_no_fault_of_the_root(tmp_path: Path) -> None:

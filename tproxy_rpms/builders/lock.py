@@ -14,7 +14,6 @@ from tproxy_rpms.store import read_json, write_json
 
 # What mock 6 writes; a reader of 1.1 takes any 1.x.
 VERSION = "1.1.0"
-FIELDS = ("name", "arch", "epoch", "version", "release", "license", "sigmd5", "signature", "url", "sha256")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,10 +13,13 @@ from tproxy_rpms.release.model import Source
 from tproxy_rpms.sources.download import Part, download
 from tproxy_rpms.sources.fetch import fetch_source
 from tproxy_rpms.sources.place import DownloadError, Limits
-from tproxy_rpms.store import digest_file, digest_value, read_json, whole_folder, write_json
+from tproxy_rpms.store import digest_file, digest_value, read_json, wait_for_lock, whole_folder, write_json
 
 # The most bytes that one package may have.
 LIMIT = 1 << 30
+
+# The packages of several roots are much the same, and several threads, clones and releases ask for them at once.
+LOCK = ".lock"
 
 
 def fetch_package(package: LockedPackage, *, store: Path, mirrors: Sequence[str]) -> Path:
@@ -31,8 +34,9 @@ def fetch_package(package: LockedPackage, *, store: Path, mirrors: Sequence[str]
     )
     folder = store / package.sha256[:2] / package.sha256
     path = folder / package.filename
-    if not (path.is_file() and path.stat().st_size == package.size and digest_file(path) == package.sha256):
-        fetch_source(source, directory=folder, mirrors=mirrors, console=Console())
+    with wait_for_lock(store / LOCK):
+        if not (path.is_file() and path.stat().st_size == package.size and digest_file(path) == package.sha256):
+            fetch_source(source, directory=folder, mirrors=mirrors, console=Console())
     return path
 
 
@@ -41,28 +45,28 @@ def lock_package(package: LockedPackage, *, store: Path) -> LockedPackage:
 
     Raises FetchError if it cannot be had, or is not what the chroot has installed.
     """
-    known = read_json(store / "known" / f"{package.sigmd5}.json")
-    if isinstance(known, dict):
-        return replace(package, sha256=known["sha256"], size=known["size"])
-    store.mkdir(parents=True, exist_ok=True)
-    part = Part.open(store / f"{package.sigmd5}.part")
-    try:
-        digest = download(package.url, part, algorithms=("sha256",), limit=LIMIT, limits=Limits(), progress=lambda *_: None)
-    except DownloadError as error:
-        raise FetchError(f"{package.nevra}: {error}", hint="the repository of the chroot must still be there") from error
-    sigmd5 = read_sigmd5(part.path)
-    if sigmd5 != package.sigmd5:
-        part.drop()
-        raise FetchError(
-            f"{package.nevra}: {package.url} now is another build: {sigmd5}, installed was {package.sigmd5}",
-            hint="the repository has changed since the build: build again, then doit lock",
-        )
-    size = part.size
-    folder = store / digest["sha256"][:2] / digest["sha256"]
-    folder.mkdir(parents=True, exist_ok=True)
-    part.finish(folder / package.filename)
-    write_json(store / "known" / f"{package.sigmd5}.json", {"sha256": digest["sha256"], "size": size})
-    return replace(package, sha256=digest["sha256"], size=size)
+    with wait_for_lock(store / LOCK):
+        known = read_json(store / "known" / f"{package.sigmd5}.json")
+        if isinstance(known, dict):
+            return replace(package, sha256=known["sha256"], size=known["size"])
+        part = Part.open(store / f"{package.sigmd5}.part")
+        try:
+            digest = download(package.url, part, algorithms=("sha256",), limit=LIMIT, limits=Limits(), progress=lambda *_: None)
+        except DownloadError as error:
+            raise FetchError(f"{package.nevra}: {error}", hint="the repository of the chroot must still be there") from error
+        sigmd5 = read_sigmd5(part.path)
+        if sigmd5 != package.sigmd5:
+            part.drop()
+            raise FetchError(
+                f"{package.nevra}: {package.url} now is another build: {sigmd5}, installed was {package.sigmd5}",
+                hint="the repository has changed since the build: build again, then doit lock",
+            )
+        size = part.size
+        folder = store / digest["sha256"][:2] / digest["sha256"]
+        folder.mkdir(parents=True, exist_ok=True)
+        part.finish(folder / package.filename)
+        write_json(store / "known" / f"{package.sigmd5}.json", {"sha256": digest["sha256"], "size": size})
+        return replace(package, sha256=digest["sha256"], size=size)
 
 
 def read_sigmd5(path: Path) -> str:
@@ -90,10 +94,11 @@ def make_mirror(packages: Iterable[LockedPackage], *, cache: Path, mirrors: Sequ
     wanted = sorted(packages, key=lambda package: package.sha256)
     folder = cache / "mirrors" / digest_value([(package.filename, package.sha256) for package in wanted])[:16]
     files = [fetch_package(package, store=cache / "packages", mirrors=mirrors) for package in wanted]
-    linked = {(path.name, path.stat().st_ino) for path in folder.glob("*.rpm")}
-    if not (folder / "repodata" / "repomd.xml").is_file() or linked != {(path.name, path.stat().st_ino) for path in files}:
-        with whole_folder(folder) as repository:
-            for path in files:
-                os.link(path, repository / path.name)
-            run_command([require_tool("createrepo_c", package="createrepo-c"), "--quiet", str(repository)])
+    with wait_for_lock(cache / "mirrors" / LOCK):
+        linked = {(path.name, path.stat().st_ino) for path in folder.glob("*.rpm")}
+        if not (folder / "repodata" / "repomd.xml").is_file() or linked != {(path.name, path.stat().st_ino) for path in files}:
+            with whole_folder(folder) as repository:
+                for path in files:
+                    os.link(path, repository / path.name)
+                run_command([require_tool("createrepo_c", package="createrepo-c"), "--quiet", str(repository)])
     return folder

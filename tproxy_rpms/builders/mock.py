@@ -3,9 +3,11 @@
 import os
 import re
 import shutil
+import signal
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -149,9 +151,10 @@ class MockBuilder:
             find_mock(), "-r", str(config), f"--uniqueext={name}-{clone}",
             f"--resultdir={stage / 'result'}",
             f"--config-opts=root={self.base_config(arch).stem}-{digest_value(inputs)[:8]}",
-            f"--isolation={pick_isolation()}", "--enable-plugin=buildroot_lock",
-            "--plugin-option=root_cache:age_check=False",
+            "--enable-plugin=buildroot_lock", "--plugin-option=root_cache:age_check=False",
         ]  # fmt: skip
+        if not Path("/run/systemd/system").is_dir() or not shutil.which("systemd-nspawn"):
+            argv.append("--isolation=simple")  # else it is the configuration's choice; nspawn needs a running systemd
         if memory:
             argv += ["--enable-plugin=tmpfs", f"--plugin-option=tmpfs:max_fs_size={BUILD_MEMORY >> 20}m",
                      "--plugin-option=tmpfs:required_ram_mb=0"]  # fmt: skip
@@ -164,6 +167,9 @@ class MockBuilder:
         environment = {name: os.environ[name] for name in CALLER if name in os.environ}
         log.touch()
         give_to_caller(stage)
+        if self.locks and os.geteuid() == 0:
+            # mock shuts the network out under nspawn alone; with locks nothing needs it, and root can take it away.
+            argv = [require_tool("unshare", package="util-linux"), "--net", *argv]
         return run_command(argv, log=log, env=environment, check=False).returncode
 
     def base_config(self, arch: Arch) -> Path:
@@ -233,7 +239,7 @@ class MockBuilder:
         """Yield a folder that mock's user can read and write, gone afterwards; with it goes what killed runs have left."""
         self.work.mkdir(parents=True, exist_ok=True)
         for stale in Path(tempfile.gettempdir()).glob(f"{STAGE}-*"):
-            if not Path("/proc", stale.name.split("-")[-2]).exists():
+            if not Path("/proc", stale.name.split("-")[-2]).exists() and end_mocks(stale):
                 shutil.rmtree(stale, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=f"{STAGE}-{os.getpid()}-") as scratch:
             stage = Path(scratch)
@@ -255,17 +261,43 @@ def name_packages(rpms: Sequence[Path]) -> set[tuple[str, str]]:
     return {(header.name, header.arch) for header in map(read_header, rpms)}
 
 
+def end_mocks(stage: Path, *, seconds: float = 60) -> bool:
+    """End every mock that works for a stage whose doit was killed, and tell whether none is left.
+
+    mock outlives its doit: the kernel forgets PR_SET_PDEATHSIG when mock changes its user.
+    """
+    stop = time.monotonic() + seconds
+    while pids := find_mocks(stage):
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGTERM)  # it unmounts and cleans
+            except ProcessLookupError:
+                continue
+            except PermissionError:
+                return False  # then the root is locked, and mock says so
+        if time.monotonic() > stop:
+            return False
+        time.sleep(0.5)
+    return True
+
+
+def find_mocks(stage: Path) -> list[int]:
+    """Return the ids of the mocks that have a file of a stage on their command line."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            words = path.read_bytes().decode(errors="replace").split("\0")
+            if any(f"{stage}/" in word for word in words) and any(Path(word).name.startswith("mock") for word in words[:4]):
+                found.append(int(path.parent.name))
+    return found
+
+
 def give_to_caller(stage: Path) -> None:
     """Hand a folder to the user that mock drops its rights to; only root must, and only root can."""
     uid = os.environ.get("SUDO_UID") or os.environ.get("USERHELPER_UID")
     if os.geteuid() == 0 and uid:
         for path in (stage, *stage.rglob("*")):
             os.chown(path, int(uid), -1)
-
-
-def pick_isolation() -> str:
-    """Return the strongest isolation that the host allows: nspawn needs a running systemd."""
-    return "nspawn" if Path("/run/systemd/system").is_dir() and shutil.which("systemd-nspawn") else "simple"
 
 
 def keep_logs(results: Path, logs: Path) -> Path:

@@ -27,6 +27,10 @@ PRIVILEGES = (
     "start through sudo, as a member of the group mock: this mock has no wrapper that makes it root, as packages of it have"
 )
 PLUGINS = "install dnf-plugins-core"
+KEYS = (
+    "install distribution-gpg-keys; a host that refuses SHA-1 refuses CentOS 5's key of 2007, too: "
+    "update-crypto-policies --set DEFAULT:SHA1 (or LEGACY), or build from locks, which are checked by SHA-256"
+)
 ROOM = "make room in /var/lib/mock and /var/cache/mock (mock --scrub-all-chroots), or free memory"
 VSYSCALL = "boot the host with vsyscall=emulate"
 DATABASE = "put %_dbpath /var/lib/rpm in a macro file under /etc/rpm: the host's rpm keeps its database elsewhere"
@@ -57,12 +61,18 @@ SYMPTOMS: tuple[tuple[str, Failure], ...] = (
         ),
     ),
     (
-        r"vsyscall attempted|[Ss]egmentation fault|exited with status 139|exit status 139|signal:? 11\b",
+        r"vsyscall attempted|[Ss]egmentation fault|exited with status 139|exit status 139|signal:? 11\b|return code was: -11\b",
         Failure(
             error=RootError,
             text="a program of the root crashed; glibc 2.5 for x86_64 does where the host maps no vsyscall page",
             hint=f"{VSYSCALL} (doit doctor tells whether that is it)",
             log="root.log",
+        ),
+    ),
+    (
+        r"GPG check FAILED|[Kk]ey import failed|Failed to import public key|Public key .* is not (installed|trusted)",
+        Failure(
+            error=RootError, text="the repositories' packages could not be checked with their key", hint=KEYS, log="root.log"
         ),
     ),
     (
@@ -133,7 +143,8 @@ def describe_failure(what: str, status: int, *, logs: Path) -> TproxyError:
         status = RPMBUILD_FAILED
     if status == RPMBUILD_FAILED:
         # Other words of a build mean nothing: compilers crash, and configure looks in vain, without any fault of the root.
-        words = FULL if FULL in useful_end(read_log(logs / "build.log")) else ""
+        build = read_log(logs / "build.log")
+        words = FULL if FULL in useful_end(build) else "" if build else read_log(logs / "root.log")
     else:
         words = read_log(logs / "root.log")
     failure = find_failure(status, f"{read_log(logs / 'mock.log')}\n{words}")

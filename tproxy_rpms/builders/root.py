@@ -1,10 +1,8 @@
 """Build roots by mmdebstrap: archives in the user's cache, named by what is in them."""
 
-import fcntl
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from tproxy_rpms.errors import RootError
 from tproxy_rpms.process import CommandError, require_tool, run_command
 from tproxy_rpms.release.model import Arch, Target
 from tproxy_rpms.sources.apt import PrivateApt
-from tproxy_rpms.store import digest_file, digest_value, read_json, sync_path, write_json
+from tproxy_rpms.store import digest_file, digest_value, read_json, sync_path, wait_for_lock, write_json
 
 DEBIAN_ARCH: Mapping[Arch, str] = {"x86_64": "amd64", "i386": "i386"}
 
@@ -81,7 +79,7 @@ class RootStore:
 
     def make(self, arch: Arch, *, log: Path) -> Root:
         """Return the root of an arch, made by mmdebstrap if it is not there. Raises RootError with the log's end."""
-        with self.locked(arch):
+        with wait_for_lock(self.record(arch).with_suffix(".lock")):  # two runs must not make it twice
             root = self.find(arch)
             if root is None:
                 self.bootstrap(arch, log=log)
@@ -89,15 +87,6 @@ class RootStore:
             if root is None:
                 raise RootError(f"{self.record(arch)}: damaged right after it was made", hint="check the disk")
             return root
-
-    @contextmanager
-    def locked(self, arch: Arch) -> Iterator[None]:
-        """Hold the lock of one root, so that two runs do not make it twice."""
-        path = self.record(arch).with_suffix(".lock")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
     def bootstrap(self, arch: Arch, *, log: Path) -> None:
         """Make a root and file it under what is in it."""
