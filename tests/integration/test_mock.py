@@ -2,9 +2,11 @@
 
 import json
 import os
+import pickle
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -169,6 +171,13 @@ def test_a_lock_tells_every_package_and_is_replayed_without_the_repository(locke
     assert rpm.read_bytes() == before
 
 
+def test_a_locked_build_sees_no_network(locked: tuple[MockBuilder, Job, Path]) -> None:
+    builder, _, _ = locked
+    job = make_job(builder, build="test $(wc -l < /proc/net/dev) = 3 || { cat /proc/net/dev; exit 1; }")
+    (rpm,) = builder.build(job).rpms
+    assert rpm.is_file()
+
+
 def test_a_root_that_differs_from_its_lock_fails_and_the_differences_are_listed(locked: tuple[MockBuilder, Job, Path]) -> None:
     builder, job, _ = locked
     path = builder.lock_path("probe", "x86_64")
@@ -291,6 +300,37 @@ def open_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="tproxy-rpms-test-") as scratch:
         Path(scratch).chmod(0o755)
         yield Path(scratch)
+
+
+def test_a_killed_run_leaves_a_mock_that_the_next_one_ends(builder: MockBuilder, tmp_path: Path, open_folder: Path) -> None:
+    """kill -9 reaches doit alone: mock has become another user meanwhile, and works on."""
+    job = make_job(builder, build="echo at work; sleep 300")
+    program = tmp_path / "run.py"
+    program.write_text(
+        "import pickle, sys, tempfile\n"
+        f"tempfile.tempdir = {str(open_folder)!r}\n"
+        "builder, job = pickle.loads(open(sys.argv[1], 'rb').read())\n"
+        "builder.build(job)\n"
+    )
+    (tmp_path / "job").write_bytes(pickle.dumps((builder, job)))
+    doit = subprocess.Popen([sys.executable, program, tmp_path / "job"], env=os.environ | {"PYTHONPATH": str(ROOT)})
+    try:
+        stop = time.monotonic() + 120
+        while not (logs := list(open_folder.glob("*/result/build.log"))) and time.monotonic() < stop:
+            time.sleep(0.2)
+        wait_for_line(logs[0], "at work")
+        orphan = find_mock("probe-")
+    finally:
+        doit.kill()
+        doit.wait()
+    time.sleep(1)
+    assert Path("/proc", str(orphan)).exists(), "if mock dies by itself now, end_mocks is no longer needed"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tempfile.tempdir", str(open_folder))
+        (rpm,) = builder.build(make_job(builder)).rpms
+    assert rpm.is_file()
+    assert not Path("/proc", str(orphan)).exists()
+    assert list(open_folder.iterdir()) == []
 
 
 def test_a_locked_root_and_a_killed_mock(

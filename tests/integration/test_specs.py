@@ -58,6 +58,30 @@ def test_the_targets_traits_shape_it(release: Release, package: Package, tmp_pat
         assert ("%package ipv6" in text) == el
 
 
+@pytest.mark.parametrize(
+    ("config", "lost"),
+    [
+        ("CONFIG_NET_IPGRE=m\n# CONFIG_DEBUG_INFO is not set\n", []),
+        ("CONFIG_NET_IPGRE=m\n", []),
+        ("CONFIG_NET_IPGRE=y\n", ["CONFIG_NET_IPGRE=m"]),
+        ("CONFIG_NET_IPGRE=m\nCONFIG_DEBUG_INFO=y\n", ["# CONFIG_DEBUG_INFO is not set"]),
+        ("CONFIG_NET_IPGRE_BROADCAST=m\nCONFIG_DEBUG_INFO_REDUCED=y\n", ["CONFIG_NET_IPGRE=m"]),
+        ("CONFIG_DEBUG_INFO=m\n", ["CONFIG_NET_IPGRE=m", "# CONFIG_DEBUG_INFO is not set"]),
+    ],
+)
+def test_the_audit_in_the_root_sees_every_lost_demand(config: str, lost: list[str], tmp_path: Path) -> None:
+    """As rpm hands it to the shell: with its own idea of percent signs."""
+    spec = render(RELEASES["centos5"], RELEASES["centos5"].packages["kernel"], tmp_path)
+    define = ["--define", f"_sourcedir {tmp_path}", "--target", "x86_64"]
+    parsed = subprocess.run(["rpmspec", *define, "-P", str(spec)], check=True, capture_output=True, text=True).stdout
+    script = parsed[parsed.index("\nlost=") : parsed.index("make ARCH=x86_64 CROSS_COMPILE= LOCALVERSION= include/config")]
+    (tmp_path / ".config").write_text(config)
+    (tmp_path / "demands-x86_64").write_text("CONFIG_NET_IPGRE=m\n# CONFIG_DEBUG_INFO is not set\n")
+    result = subprocess.run(["sh", "-ec", script], cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == (1 if lost else 0)
+    assert [line.strip() for line in result.stderr.splitlines()[1:]] == lost
+
+
 def test_every_init_script_is_a_shell_script() -> None:
     scripts = sorted((ROOT / "specs" / "files").rglob("*.init"))
     assert scripts

@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tproxy_rpms.errors import KconfigError
-from tproxy_rpms.kernel.fragment import parse_fragment, read_fragments
+from tproxy_rpms.kernel.fragment import list_all, parse_fragment, read_fragments
+from tproxy_rpms.release.load import load_release
+from tproxy_rpms.release.model import Arch
+from tproxy_rpms.tasks.kconfig import fragment_paths
+
+from ..conftest import ROOT
 
 SYMBOLS = st.text("ABCXYZ0189_", min_size=1, max_size=12)
 VALUES = st.sampled_from(["y", "m", "n", "7", "0x10", '"text with # and \\" in it"', '""'])
@@ -68,6 +73,16 @@ def test_no_text_makes_the_parser_fall_over(text: str) -> None:
     assert len(demands) + len(problems) <= len(telling)
 
 
-@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "kconfig").glob("*.config")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "kconfig").glob("*.config")), ids=lambda path: path.name)
 def test_the_shipped_fragments_are_valid(path: Path) -> None:
     assert read_fragments([path])[0].demands
+
+
+@pytest.mark.parametrize("arch", ["x86_64", "i386"])
+@pytest.mark.parametrize("path", sorted((ROOT / "releases").glob("*.toml")), ids=lambda path: path.stem)
+def test_the_fragments_of_every_release_go_together(path: Path, arch: Arch) -> None:
+    for package in load_release(path.stem, root=ROOT).packages.values():
+        if package.kconfig:
+            paths = [file for name in package.kconfig.fragments for file in fragment_paths(ROOT, name, arch)]
+            symbols = {demand.symbol for demand in list_all(read_fragments(paths))}
+            assert {"NETFILTER_XT_TARGET_TPROXY", "NETFILTER_XT_MATCH_SOCKET", "NET_IPGRE"} <= symbols
