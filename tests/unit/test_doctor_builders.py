@@ -127,6 +127,13 @@ def test_keys_of_the_packages_of_roots(fake: Fake) -> None:
     assert fake.find(mock.check_keys).status == "ok", "locked packages are checked by digest"
 
 
+def test_a_key_that_the_hosts_rpm_refuses(fake: Fake) -> None:
+    fake.answers = {"rpmkeys": Answer(status=1, output="error: Certificate 0123: policy rejects subkey"), **fake.answers}
+    finding = fake.find(mock.check_keys)
+    assert (finding.status, finding.found) == ("fail", "the host's rpm refuses /keys/A")
+    assert "crypto-policies" in finding.cure
+
+
 def test_namespaces_that_are_not_allowed(fake: Fake) -> None:
     assert fake.find(chroot.check_namespaces).status == "ok"
     fake.answers = {"unshare": Answer(status=1, output="unshare: Operation not permitted\n")}

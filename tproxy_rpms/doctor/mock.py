@@ -1,10 +1,12 @@
 """What the mock builder needs: a mock that this user may run, its package manager, an rpm database in the right place, keys."""
 
+import os
 import re
+import tempfile
 from collections.abc import Iterator
 
 from tproxy_rpms.builders.mock import CALLER
-from tproxy_rpms.builders.mockfailure import DATABASE, GROUP, INSTALL, NEWER, PLUGINS, ROOM, find_failure
+from tproxy_rpms.builders.mockfailure import DATABASE, GROUP, INSTALL, KEYS, NEWER, PLUGINS, ROOM, find_failure
 from tproxy_rpms.builders.namespace import BUILD_MEMORY
 from tproxy_rpms.doctor.finding import Case, Finding, failure, good, warning
 from tproxy_rpms.doctor.general import GIB, short_of_memory
@@ -194,7 +196,18 @@ def check_keys(case: Case) -> Iterator[Finding]:
         package = "distribution-gpg-keys"
         yield failure("package keys", f"not there: {', '.join(missing)}", f"install {package}, or put the keys there")
     elif named:
-        yield good("package keys", f"{len(named)} named, all there")
+        refused = [key for key in sorted(named) if not re.search(r"[${]", key) and not imports_key(case, key)]
+        if refused:
+            yield failure("package keys", f"the host's rpm refuses {', '.join(refused)}", KEYS)
+        else:
+            yield good("package keys", f"{len(named)} named, and the host's rpm takes them")
+
+
+def imports_key(case: Case, key: str) -> bool:
+    """Whether the host's rpm takes a key into a database: the policies of today's hosts refuse keys of 2007."""
+    with tempfile.TemporaryDirectory(prefix="tproxy-rpms-keys-") as database:
+        argv = ["rpmkeys", "--define", f"_dbpath {database}", "--import", os.fspath(case.host.path(key))]
+        return case.host.run(argv).status == 0
 
 
 def read_keys(text: str) -> str:
