@@ -84,7 +84,7 @@ echo {version} > %{{buildroot}}/usr/share/{name}/version
 """
 
 CONFIG = """\
-config_opts['root'] = 'testdist-{arch}'
+config_opts['root'] = 'testdist-{name}'
 config_opts['target_arch'] = '{rpm_arch}'
 config_opts['legal_host_arches'] = ('i386', 'i686', 'x86_64')
 config_opts['chroot_setup_cmd'] = 'install buildsys-build gcc-c++ rpm-build redhat-rpm-config shadow-utils testdist-extra'
@@ -141,7 +141,7 @@ class Distribution:
         """Write a mock configuration, testdist-ARCH.cfg, which takes packages from `url` or straight from the folder."""
         path = folder / f"testdist-{arch}.cfg"
         url = url or f"file://{self.repositories[arch]}"
-        path.write_text(CONFIG.format(arch=arch, rpm_arch=RPM_ARCH[arch], url=url))
+        path.write_text(CONFIG.format(name=self.repositories[arch].name, rpm_arch=RPM_ARCH[arch], url=url))
         return path
 
     def write_release(self, folder: Path) -> Path:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from tproxy_rpms.builders import Job
 from tproxy_rpms.builders.lock import Lock, LockedPackage, write_lock
 from tproxy_rpms.builders.mock import MockBuilder, create
 from tproxy_rpms.builders.mockfailure import DATABASE
-from tproxy_rpms.errors import LockedError, RootError, UserError
+from tproxy_rpms.builders.mockprocess import check_membership
+from tproxy_rpms.errors import HostError, LockedError, RootError, UserError
 from tproxy_rpms.release.model import Package
 
 from ..conftest import make_release, make_target
@@ -58,6 +60,7 @@ class FakeMock:
 def mock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeMock:
     made = FakeMock(tmp_path / "bin")
     monkeypatch.setenv("PATH", f"{made.folder}:{os.environ['PATH']}")
+    monkeypatch.setattr("tproxy_rpms.builders.mock.check_membership", lambda: None)
     for name in ("TPROXY_RPMS_VAULT", "SUDO_UID", "USERHELPER_UID"):
         monkeypatch.delenv(name, raising=False)
     return made
@@ -161,6 +164,22 @@ def test_isolation_is_the_configurations_choice_where_the_host_leaves_one(
     monkeypatch.setattr("tproxy_rpms.builders.mock.find_mock", lambda: str(mock.folder / "mock"))
     builder.make_root("i386", log=tmp_path / "logs" / "root-i386.log")
     assert all(("--isolation=simple" in argv) == (not systemd) for argv, _ in mock.calls())
+
+
+@pytest.mark.parametrize(("uid", "groups", "may"), [(0, [0], True), (1000, [1000, 135], True), (1000, [1000], False)])
+def test_a_user_outside_the_group_is_told_the_cure(
+    uid: int, groups: list[int], may: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = [SimpleNamespace(gr_name="mock", gr_gid=135), SimpleNamespace(gr_name="users", gr_gid=1000)]
+    monkeypatch.setattr("tproxy_rpms.builders.mockprocess.grp.getgrall", lambda: named)
+    monkeypatch.setattr("tproxy_rpms.builders.mockprocess.os.geteuid", lambda: uid)
+    monkeypatch.setattr("tproxy_rpms.builders.mockprocess.os.getgroups", lambda: groups)
+    if may:
+        check_membership()
+        return
+    with pytest.raises(HostError, match="may not run mock") as caught:
+        check_membership()
+    assert "usermod -aG mock" in caught.value.hint
 
 
 def test_ccache_is_refused(mock: FakeMock, builder: MockBuilder, tmp_path: Path) -> None:

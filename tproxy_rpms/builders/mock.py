@@ -3,11 +3,7 @@
 import os
 import re
 import shutil
-import signal
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,10 +11,11 @@ from pathlib import Path
 from tproxy_rpms.builders import Job, Result
 from tproxy_rpms.builders.lock import Lock, compare_roots, join_locks, read_buildroot, read_lock, write_lock
 from tproxy_rpms.builders.mirror import lock_package, make_mirror
-from tproxy_rpms.builders.mockfailure import DATABASE, INSTALL, describe_failure, read_log
+from tproxy_rpms.builders.mockfailure import DATABASE, describe_failure, read_log
+from tproxy_rpms.builders.mockprocess import CALLER, check_membership, find_mock, give_to_caller, open_stage
 from tproxy_rpms.builders.namespace import BUILD_MEMORY, reserve_memory
 from tproxy_rpms.builders.output import finish_rpms
-from tproxy_rpms.errors import BuildError, HostError, RootError, UserError
+from tproxy_rpms.errors import BuildError, RootError, UserError
 from tproxy_rpms.packaging.header import read_header
 from tproxy_rpms.process import require_tool, run_command
 from tproxy_rpms.release.model import Arch, Release
@@ -26,12 +23,6 @@ from tproxy_rpms.store import digest_file, digest_tree, digest_value, whole_fold
 
 LOGS = ("root.log", "build.log", "state.log", "mock.log", "hw_info.log", "installed_pkgs.log", "buildroot_lock.json")
 BUILDROOT = "buildroot_lock.json"
-
-# Folders STAGE-PID-… in the temporary folder are what mock gets and gives.
-STAGE = "tproxy-rpms-mock"
-
-# The host's words about who called sudo or consolehelper: mock drops its rights to that user.
-CALLER = ("SUDO_UID", "SUDO_GID", "SUDO_USER", "USERHELPER_UID")
 
 # Goes behind a target's own configuration.
 LOCKED_CONFIG = """
@@ -73,7 +64,7 @@ LISTED = re.compile(r"package=([^\s%\\]+)")
 
 @dataclass(frozen=True, kw_only=True)
 class MockBuilder:
-    """Builds by mock. `work` holds what lasts as long as a build; `cache` the packages of locks."""
+    """Builds by mock. `cache` holds the packages of locks; `work` tells this clone's chroots from others'."""
 
     release: Release
     cache: Path
@@ -91,7 +82,7 @@ class MockBuilder:
         """Fill mock's root cache of an arch, and return the list of the packages in the root, beside the log."""
         log.parent.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)
-        with self.stage() as stage, reserve_memory() as memory:
+        with open_stage() as stage, reserve_memory() as memory:
             argv = self.mock_argv(arch, stage, name="root", memory=memory)
             for command in (["--init"], LIST_PACKAGES):
                 status = self.run_mock([*argv, *command], stage=stage, log=stage / "result" / "mock.log")
@@ -109,7 +100,7 @@ class MockBuilder:
         """Build one package; see the protocol. With a lock, fails if the root was not what the lock says."""
         if job.ccache:
             raise UserError("ccache=on: the mock builder has no ccache: CentOS 5 brings none", hint="leave ccache=on away")
-        with self.stage() as stage, reserve_memory() as memory, whole_folder(job.results) as results:
+        with open_stage() as stage, reserve_memory() as memory, whole_folder(job.results) as results:
             argv = self.build_argv(job, stage, memory=memory)
             status = self.run_mock(argv, stage=stage, log=stage / "result" / "mock.log")
             logs = keep_logs(stage / "result", job.logs)
@@ -164,6 +155,7 @@ class MockBuilder:
 
     def run_mock(self, argv: Sequence[str], *, stage: Path, log: Path) -> int:
         """Run mock and return its exit code; its own words go to `log`."""
+        check_membership()
         environment = {name: os.environ[name] for name in CALLER if name in os.environ}
         log.touch()
         give_to_caller(stage)
@@ -234,70 +226,10 @@ class MockBuilder:
                 hint=f"build with what is locked, or remove {self.release.lock} and run doit lock to take the new root",
             )
 
-    @contextmanager
-    def stage(self) -> Iterator[Path]:
-        """Yield a folder that mock's user can read and write, gone afterwards; with it goes what killed runs have left."""
-        self.work.mkdir(parents=True, exist_ok=True)
-        for stale in Path(tempfile.gettempdir()).glob(f"{STAGE}-*"):
-            if not Path("/proc", stale.name.split("-")[-2]).exists() and end_mocks(stale):
-                shutil.rmtree(stale, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix=f"{STAGE}-{os.getpid()}-") as scratch:
-            stage = Path(scratch)
-            stage.chmod(0o755)
-            (stage / "result").mkdir()
-            yield stage
-
-
-def find_mock() -> str:
-    """Return the path of mock. Raises HostError if there is none."""
-    try:
-        return require_tool("mock", package="mock")
-    except HostError as error:
-        raise HostError(error.message, hint=INSTALL) from error
-
 
 def name_packages(rpms: Sequence[Path]) -> set[tuple[str, str]]:
     """Return name and arch of each RPM."""
     return {(header.name, header.arch) for header in map(read_header, rpms)}
-
-
-def end_mocks(stage: Path, *, seconds: float = 60) -> bool:
-    """End every mock that works for a stage whose doit was killed, and tell whether none is left.
-
-    mock outlives its doit: the kernel forgets PR_SET_PDEATHSIG when mock changes its user.
-    """
-    stop = time.monotonic() + seconds
-    while pids := find_mocks(stage):
-        for pid in pids:
-            try:
-                os.kill(pid, signal.SIGTERM)  # it unmounts and cleans
-            except ProcessLookupError:
-                continue
-            except PermissionError:
-                return False  # then the root is locked, and mock says so
-        if time.monotonic() > stop:
-            return False
-        time.sleep(0.5)
-    return True
-
-
-def find_mocks(stage: Path) -> list[int]:
-    """Return the ids of the mocks that have a file of a stage on their command line."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):
-            words = path.read_bytes().decode(errors="replace").split("\0")
-            if any(f"{stage}/" in word for word in words) and any(Path(word).name.startswith("mock") for word in words[:4]):
-                found.append(int(path.parent.name))
-    return found
-
-
-def give_to_caller(stage: Path) -> None:
-    """Hand a folder to the user that mock drops its rights to; only root must, and only root can."""
-    uid = os.environ.get("SUDO_UID") or os.environ.get("USERHELPER_UID")
-    if os.geteuid() == 0 and uid:
-        for path in (stage, *stage.rglob("*")):
-            os.chown(path, int(uid), -1)
 
 
 def keep_logs(results: Path, logs: Path) -> Path:

@@ -5,8 +5,8 @@ import re
 import tempfile
 from collections.abc import Iterator
 
-from tproxy_rpms.builders.mock import CALLER
 from tproxy_rpms.builders.mockfailure import DATABASE, GROUP, INSTALL, KEYS, NEWER, PLUGINS, ROOM, find_failure
+from tproxy_rpms.builders.mockprocess import CALLER
 from tproxy_rpms.builders.namespace import BUILD_MEMORY
 from tproxy_rpms.doctor.finding import Case, Finding, failure, good, warning
 from tproxy_rpms.doctor.general import GIB, short_of_memory
