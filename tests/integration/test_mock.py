@@ -352,8 +352,9 @@ def test_a_locked_root_and_a_killed_mock(
     os.kill(find_mock("probe-"), signal.SIGKILL)
     thread.join(60)
     assert len(failed) == 1
-    left = started / f"{STAGE}-999999999-left"
+    left = started / f"{STAGE}-left"
     left.mkdir()
+    (left / "lock").touch()
     quick = make_job(builder)
     (rpm,) = builder.build(quick).rpms
     assert rpm.is_file(), "the next run goes on from there"

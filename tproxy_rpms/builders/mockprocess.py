@@ -11,13 +11,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tproxy_rpms.builders.mockfailure import GROUP, INSTALL
-from tproxy_rpms.errors import HostError
+from tproxy_rpms.errors import HostError, LockedError
 from tproxy_rpms.process import require_tool
+from tproxy_rpms.store import hold_lock
 
 # The host's words about who called sudo or consolehelper: mock drops its rights to that user.
 CALLER = ("SUDO_UID", "SUDO_GID", "SUDO_USER", "USERHELPER_UID")
 
-# Folders STAGE-PID-… in the temporary folder are what mock gets and gives.
+# Folders STAGE-… in the temporary folder are what mock gets and gives, each with a lock that ends with its doit.
 STAGE = "tproxy-rpms-mock"
 
 
@@ -38,10 +39,11 @@ def check_membership() -> None:
 @contextmanager
 def open_stage() -> Iterator[Path]:
     """Yield a folder that mock's user can read and write, gone afterwards; with it goes what killed runs have left."""
-    for stale in Path(tempfile.gettempdir()).glob(f"{STAGE}-*"):
-        if not Path("/proc", stale.name.split("-")[-2]).exists() and end_mocks(stale):
-            shutil.rmtree(stale, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=f"{STAGE}-{os.getpid()}-") as scratch:
+    for lock in Path(tempfile.gettempdir()).glob(f"{STAGE}-*/lock"):
+        with suppress(LockedError, OSError), hold_lock(lock, "the next run"):
+            if end_mocks(lock.parent):
+                shutil.rmtree(lock.parent, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"{STAGE}-") as scratch, hold_lock(Path(scratch, "lock"), f"process {os.getpid()}"):
         stage = Path(scratch)
         stage.chmod(0o755)
         (stage / "result").mkdir()
