@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tproxy_rpms.builders.lock import LockedPackage
-from tproxy_rpms.builders.mirror import lock_package, make_mirror, read_sigmd5
+from tproxy_rpms.builders.mirror import lock_package, make_mirror
 from tproxy_rpms.errors import FetchError
+from tproxy_rpms.packaging.header import read_header
 from tproxy_rpms.store import digest_file
 
 from .distribution import build_small
@@ -22,7 +23,9 @@ def package(tmp_path: Path) -> LockedPackage:
     (tmp_path / "repository").mkdir()
     build_small("small", "1", tmp_path / "repository")
     path = tmp_path / "repository" / "small-1-1.noarch.rpm"
-    return LockedPackage(name="small", arch="noarch", version="1", release="1", sigmd5=read_sigmd5(path), url=path.as_uri())
+    return LockedPackage(
+        name="small", arch="noarch", version="1", release="1", sigmd5=read_header(path).sigmd5, url=path.as_uri()
+    )
 
 
 def test_several_threads_lock_and_mirror_the_same_packages(package: LockedPackage, tmp_path: Path) -> None:
@@ -48,7 +51,7 @@ def test_a_package_that_was_built_anew_is_not_locked(package: LockedPackage, tmp
 
 def test_what_is_no_rpm_is_not_locked(package: LockedPackage, tmp_path: Path) -> None:
     (tmp_path / "repository" / "small-1-1.noarch.rpm").write_text("<html>not found</html>")
-    with pytest.raises(FetchError, match="no RPM"):
+    with pytest.raises(FetchError, match="no RPM came"):
         lock_package(package, store=tmp_path / "store")
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tproxy_rpms.builders.lock import LockedPackage
 from tproxy_rpms.console import Console
-from tproxy_rpms.errors import FetchError
+from tproxy_rpms.errors import BuildError, FetchError
+from tproxy_rpms.packaging.header import read_header
 from tproxy_rpms.process import require_tool, run_command
 from tproxy_rpms.release.model import Source
 from tproxy_rpms.sources.download import Part, download
@@ -54,7 +55,10 @@ def lock_package(package: LockedPackage, *, store: Path) -> LockedPackage:
             digest = download(package.url, part, algorithms=("sha256",), limit=LIMIT, limits=Limits(), progress=lambda *_: None)
         except DownloadError as error:
             raise FetchError(f"{package.nevra}: {error}", hint="the repository of the chroot must still be there") from error
-        sigmd5 = read_sigmd5(part.path)
+        try:
+            sigmd5 = read_header(part.path).sigmd5
+        except BuildError as error:
+            raise FetchError(f"{package.url}: no RPM came: {error.message}", hint="look at what the mirror answers") from error
         if sigmd5 != package.sigmd5:
             part.drop()
             raise FetchError(
@@ -67,22 +71,6 @@ def lock_package(package: LockedPackage, *, store: Path) -> LockedPackage:
         part.finish(folder / package.filename)
         write_json(store / "known" / f"{package.sigmd5}.json", {"sha256": digest["sha256"], "size": size})
         return replace(package, sha256=digest["sha256"], size=size)
-
-
-def read_sigmd5(path: Path) -> str:
-    """Return the MD5 of an RPM's header and payload, which its signature header records. Raises FetchError for no RPM."""
-    import rpm
-
-    transaction = rpm.TransactionSet()
-    transaction.setVSFlags(rpm._RPMVSF_NOSIGNATURES | rpm._RPMVSF_NODIGESTS)
-    try:
-        with path.open("rb") as stream:
-            header = transaction.hdrFromFdno(stream.fileno())
-    except rpm.error as error:
-        raise FetchError(
-            f"{path.name}: what was downloaded is no RPM: {error}", hint="look at what the mirror answers"
-        ) from error
-    return bytes(header[rpm.RPMTAG_SIGMD5]).hex()
 
 
 def make_mirror(packages: Iterable[LockedPackage], *, cache: Path, mirrors: Sequence[str]) -> Path:

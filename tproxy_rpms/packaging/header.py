@@ -8,7 +8,7 @@ from tproxy_rpms.errors import BuildError
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """The tags that we ask for; `requires` of an SRPM are its build requirements."""
+    """The tags that we ask for; `requires` of an SRPM are its build requirements, `sigmd5` is the MD5 of header and payload."""
 
     name: str
     version: str
@@ -16,6 +16,7 @@ class Header:
     arch: str
     requires: tuple[str, ...]
     provides: tuple[str, ...]
+    sigmd5: str
 
 
 def read_header(path: Path) -> Header:
@@ -36,4 +37,5 @@ def read_header(path: Path) -> Header:
         arch=header[rpm.RPMTAG_ARCH],
         requires=tuple(header[rpm.RPMTAG_REQUIRENAME]),
         provides=tuple(header[rpm.RPMTAG_PROVIDENAME]),
+        sigmd5=bytes(header[rpm.RPMTAG_SIGMD5] or b"").hex(),
     )
