@@ -166,13 +166,17 @@ def test_isolation_is_the_configurations_choice_where_the_host_leaves_one(
     assert all(("--isolation=simple" in argv) == (not systemd) for argv, _ in mock.calls())
 
 
-@pytest.mark.parametrize(("uid", "groups", "may"), [(0, [0], True), (1000, [1000, 135], True), (1000, [1000], False)])
+@pytest.mark.parametrize(
+    ("uid", "gid", "groups", "may"),
+    [(0, 0, [0], True), (1000, 1000, [1000, 135], True), (1000, 135, [1000], True), (1000, 1000, [1000], False)],
+)
 def test_a_user_outside_the_group_is_told_the_cure(
-    uid: int, groups: list[int], may: bool, monkeypatch: pytest.MonkeyPatch
+    uid: int, gid: int, groups: list[int], may: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     named = [SimpleNamespace(gr_name="mock", gr_gid=135), SimpleNamespace(gr_name="users", gr_gid=1000)]
     monkeypatch.setattr("tproxy_rpms.builders.mockprocess.grp.getgrall", lambda: named)
     monkeypatch.setattr("tproxy_rpms.builders.mockprocess.os.geteuid", lambda: uid)
+    monkeypatch.setattr("tproxy_rpms.builders.mockprocess.os.getegid", lambda: gid)
     monkeypatch.setattr("tproxy_rpms.builders.mockprocess.os.getgroups", lambda: groups)
     if may:
         check_membership()

@@ -32,7 +32,8 @@ def find_mock() -> str:
 
 def check_membership() -> None:
     """Raise HostError for a user outside of mock's group: mock's wrapper would ask for a password that nobody types."""
-    if os.geteuid() != 0 and "mock" not in {group.gr_name for group in grp.getgrall() if group.gr_gid in os.getgroups()}:
+    own = {*os.getgroups(), os.getegid()}
+    if os.geteuid() != 0 and "mock" not in {group.gr_name for group in grp.getgrall() if group.gr_gid in own}:
         raise HostError("this user may not run mock", hint=GROUP)
 
 
