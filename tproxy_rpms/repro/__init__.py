@@ -1,0 +1,1 @@
+"""Reproducibility: two builds of one package compared, every difference with its cause."""
