@@ -28,12 +28,14 @@ chown "$uid:$uid" "$home"
 phase start rpmbuild
 status=0
 # shellcheck disable=SC2086  # $ccache is a list of words
-setpriv --reuid "$uid" --regid "$uid" --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all \
-    env -i PATH="$path" HOME="$home" LC_ALL=C.UTF-8 TZ=UTC USER=builder LOGNAME=builder SHELL=/bin/sh \
+set -- env -i PATH="$path" HOME="$home" LC_ALL=C.UTF-8 TZ=UTC USER=builder LOGNAME=builder SHELL=/bin/sh \
         SOURCE_DATE_EPOCH="$epoch" RPM_BUILD_NCPUS="$jobs" $ccache \
     rpmbuild --rebuild --nodeps --target "$target" \
         --define "_topdir $home" --define "_tmppath $home/TMP" --define "_smp_mflags -j$jobs" --define '_buildhost reproducible.invalid' \
-        /results/.job.src.rpm >&4 2>&1 3>&- 4>&- < /dev/null || status=$?
+        /results/.job.src.rpm
+phase run "$(printf "'%s' " "$@")" # the cut's record has it from here
+setpriv --reuid "$uid" --regid "$uid" --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all \
+    "$@" >&4 2>&1 3>&- 4>&- < /dev/null || status=$?
 phase end rpmbuild "status $status"
 [ "$status" = 0 ] || exit 100
 find "$home/RPMS" -name '*.rpm' -exec cp {} /results/ \;
