@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 from tproxy_rpms.builders.describe import JobContent, RootContent
 from tproxy_rpms.publish.origin import Origin
+from tproxy_rpms.publish.statement import strip_credentials
 from tproxy_rpms.publish.surroundings import Checkout
 from tproxy_rpms.release.model import Arch, Release, Source
 from tproxy_rpms.sources.fetched import Fetched
@@ -43,6 +45,14 @@ class SourceEvidence:
     source: Source
     fetched: Fetched
     verdict: Verdict
+
+    def uri(self, suite: str) -> str:
+        """Return what names the source everywhere: its maker's URL, or the package URL of the archive's package."""
+        if self.source.archive is None:
+            return strip_credentials(self.source.urls[0])
+        name, _, version = self.fetched.package.partition("=")
+        kind = "arch=source&" if self.source.archive.kind == "source" else ""
+        return f"pkg:deb/debian/{quote(name, safe='')}@{quote(version, safe='')}?{kind}distro={suite}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from tproxy_rpms.builders.describe import RootContent
 from tproxy_rpms.publish.evidence import OUTSIDE, Build, Evidence, Input, Output, SourceEvidence
@@ -127,12 +126,7 @@ def describe_source(one: SourceEvidence, *, suite: str) -> Resource:
         "package": fetched.package, "vouched": verdict.vouched,
         "signature": describe_signature(verdict.signature) if verdict.signature else None,
     }  # fmt: skip
-    if source.archive:
-        kind = "arch=source&" if source.archive.kind == "source" else ""
-        name, _, version = fetched.package.partition("=")
-        uri = f"pkg:deb/debian/{quote(name, safe='')}@{quote(version, safe='')}?{kind}distro={suite}"
-    else:
-        uri = source.urls[0]
+    uri = one.uri(suite)
     return Resource(
         name=fetched.file,
         digest=dict(source.digests) | {"sha256": fetched.sha256},

@@ -114,6 +114,7 @@ def make_source(one: SourceEvidence, evidence: Evidence) -> "Component":
         type=ComponentType.APPLICATION,
         bom_ref=f"source/{fetched.file}",
         hashes=[make_hash(name, digest) for name, digest in (dict(source.digests) | {"sha256": fetched.sha256}).items()],
+        purl=make_source_purl(one, evidence.release.target.suite),
         cpe=make_cpe(product, fetched.version),
         external_references=[
             ExternalReference(type=ExternalReferenceType.SOURCE_DISTRIBUTION, url=XsUri(strip_credentials(url)))
@@ -122,6 +123,16 @@ def make_source(one: SourceEvidence, evidence: Evidence) -> "Component":
         pedigree=make_pedigree(patches, evidence) if patches else None,
         properties=make_properties(file=fetched.file, size=str(fetched.size), archive=fetched.package),
     )
+
+
+def make_source_purl(one: SourceEvidence, suite: str) -> "PackageURL":
+    """Return the package URL of a source: the archive's package, or a file at its maker's URL."""
+    from packageurl import PackageURL
+
+    if one.source.archive:
+        return PackageURL.from_string(one.uri(suite))
+    qualifiers = {"download_url": one.uri(suite), "checksum": f"sha256:{one.fetched.sha256}"}
+    return PackageURL(type="generic", name=one.source.name, version=one.fetched.version, qualifiers=qualifiers)
 
 
 def make_pedigree(patches: list[str], evidence: Evidence) -> "Pedigree":

@@ -151,14 +151,14 @@ def gather_outputs(cut: Cut) -> Iterator["Output"]:
 
 
 def gather_byproducts(cut: Cut) -> Iterator[Path]:
-    """Yield logs, resolved configurations and audits, verdicts, and the gates' reports."""
-    for package in cut.release.packages.values():
-        for arch in cut.release.arches:
-            yield from (path for path in cut.logs(package, arch).glob("*") if path.is_file())
-            if package.kconfig:
-                yield from cut.kconfig(package, arch).glob(f"*-{arch}*")
-            yield cut.gates / f"{package.name}-{arch}.json"
-        yield cut.gates / f"{package.name}-SRPM.json"
+    """Yield logs, resolved configurations and audits, verdicts, and the gates' reports: each file once, as far as it is there."""
+    paths = [cut.sources / f"{name}.verdict.json" for name in cut.release.sources]
     for arch in cut.release.arches:
-        yield from (path for path in (cut.build / "logs").glob(f"root-{arch}.*") if path.is_file())
-    yield from (cut.sources / f"{name}.verdict.json" for name in cut.release.sources)
+        paths += (cut.build / "logs").glob(f"root-{arch}.*")
+    for package in cut.release.packages.values():
+        paths.append(cut.gates / f"{package.name}-SRPM.json")
+        for arch in cut.release.arches:
+            paths += cut.logs(package, arch).glob("*")
+            paths += cut.kconfig(package, arch).glob(f"*-{arch}*") if package.kconfig else ()
+            paths.append(cut.gates / f"{package.name}-{arch}.json")
+    yield from (path for path in sorted(paths) if path.is_file())
