@@ -78,7 +78,7 @@ def make_bom(evidence: Evidence) -> "Bom":
 
 def make_package(output: Output, header: Header, evidence: Evidence) -> "Component":
     """Return the component of an RPM or SRPM."""
-    from cyclonedx.factory.license import LicenseFactory
+    from cyclonedx.contrib.license.factories import LicenseFactory
     from cyclonedx.model.component import Component, ComponentType
     from packageurl import PackageURL
 
@@ -89,7 +89,7 @@ def make_package(output: Output, header: Header, evidence: Evidence) -> "Compone
         name=header.name,
         version=version,
         type=ComponentType.APPLICATION,
-        bom_ref=f"rpm/{output.path.name}",
+        bom_ref=f"rpm/{output.name}",
         purl=PackageURL(type="rpm", name=header.name, version=version, qualifiers=qualifiers),
         hashes=[make_hash("sha256", output.sha256)],
         licenses=[LicenseFactory().make_from_string(header.license)] if header.license else [],
