@@ -66,9 +66,8 @@ class FakedCut:
             (self.root / "patches" / "hello" / f"{name}.patch").write_text(f"# {name}\n{PATCH}")
         self.rpm, self.srpm = build_package(top / "package")
         source = top / "package" / "SOURCES" / "hello.txt"
-        self.write_release(
-            RELEASE.replace("{sha256}", digest_file(source)).replace("{md5}", digest_file(source, "md5")).replace("{signer}", SIGNER)
-        )
+        text = RELEASE.replace("{sha256}", digest_file(source)).replace("{md5}", digest_file(source, "md5"))
+        self.write_release(text.replace("{signer}", SIGNER))
         self.cut = Cut(release=load_release("small", root=self.root), root=self.root)
         self.leave_source(source)
         self.leave_roots(cache)
@@ -149,4 +148,3 @@ class FakedCut:
     def statement(self) -> Any:
         """The record as it was written."""
         return json.loads(self.cut.record.read_text())
-

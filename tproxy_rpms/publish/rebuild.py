@@ -66,7 +66,7 @@ def raise_differences(record: Record, wrong: list[str]) -> None:
         return
     hint = f"git checkout {record.commit}" if record.commit else "the record names no commit: find the files of that time"
     names = {line.partition(": ")[0] for line in wrong}
-    lost = [name for name in record.changed if name in names or any(one.startswith(name) for one in names)]
+    lost = [name for name in record.changed if name in names]
     if lost:
         hint += f"; but these were in no commit as they were: {', '.join(lost)}"
     raise RecordError(f"{record.path}: this checkout is not the one that it was made from\n" + "\n".join(wrong), hint=hint)

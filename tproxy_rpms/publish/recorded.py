@@ -103,7 +103,7 @@ def parse_record(path: Path, content: Mapping[str, Any]) -> Record:
         by_role.setdefault(one["annotations"]["role"], []).append(one)
     checkout = by_role.pop("checkout", [])
     sources, roots = by_role.pop("source", []), by_role.pop("root", [])
-    if not re.fullmatch(r"[\w.+-]+", parameters["release"]):
+    if not re.fullmatch(r"[^./][^/]*", parameters["release"]):
         raise ValueError(f"{parameters['release']!r} is no name of a release")
     return Record(
         path=path,

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -104,16 +104,10 @@ def write_pinned(root: Path, folder: Path, record: "Record") -> Path:
 
 
 def run_doit(root: Path, folder: Path, record: "Record", *, release_file: Path, processes: str) -> None:
-    """Cut the release by a doit of its own, whose words pass through. Raises what its exit code tells.
-
-    The sources that the first cut has kept serve as mirror where no other is given: each is pinned by its digest.
-    """
+    """Cut the release by a doit of its own, whose words pass through. Raises what its exit code tells."""
     from tproxy_rpms.process import stop_group
 
-    kept = record.path.parent.parent / "sources"
-    environment = {name: value for name, value in os.environ.items() if name != "TPROXY_RPMS_CACHE"}
-    if kept.is_dir():
-        environment.setdefault("TPROXY_RPMS_MIRROR", str(kept.resolve()))
+    environment = list_environment(record, os.environ)
     words = [f"release={release_file.resolve()}", f"build={folder.resolve()}", *(["-n", processes] if processes else [])]
     argv = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "doit", "-f", str(root / "dodo.py"), *words]
     process = subprocess.Popen(argv, cwd=root, env=environment, stdin=subprocess.DEVNULL, text=True, start_new_session=True)
@@ -124,6 +118,18 @@ def run_doit(root: Path, folder: Path, record: "Record", *, release_file: Path, 
         raise
     if status:
         raise describe_failure(record, status)
+
+
+def list_environment(record: "Record", outside: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of the cut: nothing is taken from the cache of finished builds.
+
+    The sources that the first cut has kept serve as mirror where no other is given: each is pinned by its digest.
+    """
+    environment = {name: value for name, value in outside.items() if name != "TPROXY_RPMS_CACHE"}
+    kept = record.path.parent.parent / "sources"
+    if kept.is_dir():
+        environment.setdefault("TPROXY_RPMS_MIRROR", str(kept.resolve()))
+    return environment
 
 
 def describe_failure(record: "Record", status: int) -> TproxyError:
