@@ -115,6 +115,15 @@ def test_roots_and_commands_are_told(faked: FakedCut) -> None:
     assert faked.statement()["predicate"]["runDetails"]["builder"]["version"]["rpm"].startswith("4.")
 
 
+def test_the_command_names_the_release_that_is_cut_not_what_it_extends(faked: FakedCut, tmp_path: Path) -> None:
+    for folder, given in ((faked.root / "releases", "alpha"), (tmp_path, "alpha.toml")):
+        path = folder / "alpha.toml"
+        path.write_text('schema = 1\nextends = "small"\n')
+        release = replace(load_release(str(path), root=faked.root), name="small")
+        make(replace(faked.cut, release=release))
+        assert faked.statement()["predicate"]["buildDefinition"]["externalParameters"]["command"] == ["doit", f"release={given}"]
+
+
 def test_logs_reports_and_the_sbom_are_byproducts(faked: FakedCut) -> None:
     make(faked.cut)
     found = by_name(faked.statement()["predicate"]["runDetails"]["byproducts"])

@@ -52,8 +52,8 @@ def list_starts(evidence: Evidence) -> Iterator[str]:
 def list_parameters(evidence: Evidence) -> dict[str, Any]:
     """Return what whoever starts a cut decides: the resolved release, which stands alone, and the command."""
     release = evidence.release
-    own = next(one for one in reversed(evidence.inputs) if one.role == "release")
-    given = f"{release.name}.toml" if own.outside else release.name if own.name == f"releases/{release.name}.toml" else own.name
+    own = next(one for one in evidence.inputs if one.role == "release" and one.path == release.files[-1])
+    given = own.path.stem if own.name == f"releases/{own.path.name}" else own.name.removeprefix(f"{OUTSIDE}/")
     words = ["doit", f"release={given}", *(["ccache=on"] if evidence.ccache else [])]
     return {
         "release": release.name,

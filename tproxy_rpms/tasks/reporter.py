@@ -78,12 +78,13 @@ class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no ty
         """Say where the result lies, and end with the exit code of the first failure's class."""
         for error in self.runtime_errors:
             self.line(error)
-        if not self.failures and set(self.done) - APART | ({""} if self.current else set()):
+        worked = [name for name in self.done if name not in APART]
+        if not self.failures and (worked or self.current):
             where = f"; repositories in {self.cut.build / 'repo'}" if (self.cut.build / "repo").is_dir() else ""
-            self.line(f"{self.cut.release.name}: {len(self.done)} steps done, {self.current} up to date{where}")
+            self.line(f"{self.cut.release.name}: {len(worked)} steps done, {self.current} up to date{where}")
         codes = [code for code in (getattr(failed["exception"], "exit_code", 0) for failed in self.failures) if code]
         if codes:
-            if {failed["task"].name for failed in self.failures} - SILENT:
+            if {failed["task"].name for failed in self.failures} - APART:
                 self.line(f"{self.cut.release.name}: {len(self.failures)} steps failed; run the same command again to go on")
             self.outstream.flush()
             sys.exit(codes[0])
