@@ -69,7 +69,8 @@ def find_record(words: list[str], root: Path) -> Path:
 
     if len(words) != 1:
         raise RecordError(
-            f"rebuild takes one record, not {len(words)}", hint="doit rebuild build/RELEASE/record/RELEASE.intoto.json"
+            f"rebuild takes one record, not {len(words)}",
+            hint="doit rebuild [-n BUILDS] build/RELEASE/record/RELEASE.intoto.json",
         )
     path = Path(get_initial_workdir() or ".") / words[0]
     return path if path.exists() else root / words[0]
