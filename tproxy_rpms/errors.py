@@ -77,6 +77,18 @@ class GateError(BuildError):
         self.findings = tuple(findings)
 
 
+class EquivalentError(BuildError):
+    """A second build gave other bytes, but only in tags that need not agree: build time, build host, signatures."""
+
+    exit_code = 22
+
+
+class DifferentError(BuildError):
+    """A second build gave something else."""
+
+    exit_code = 23
+
+
 class HostError(TproxyError):
     """The surroundings failed: a tool is missing, the disk is full, a command of the host broke."""
 

@@ -53,10 +53,16 @@ class Root:
 
 @dataclass(frozen=True, kw_only=True)
 class RootStore:
-    """The roots of one target in the cache."""
+    """The roots of one target in the cache.
+
+    Fields:
+        extra: packages beyond the target's. setup: shell that ends the making, $1 is the root.
+    """
 
     target: Target
     cache: Path
+    extra: tuple[str, ...] = ()
+    setup: str = SETUP
 
     def record(self, arch: Arch) -> Path:
         """The JSON file that tells what archive serves a request: target's suite and packages, arch, recipe."""
@@ -65,7 +71,7 @@ class RootStore:
 
     def packages(self) -> list[str]:
         """Return what a root is asked to hold, sorted."""
-        return sorted({*self.target.build_packages, *OWN_PACKAGES})
+        return sorted({*self.target.build_packages, *OWN_PACKAGES, *self.extra})
 
     def find(self, arch: Arch) -> Root | None:
         """Return the root of an arch, or None if there is none or its archive is damaged or gone."""
@@ -87,6 +93,10 @@ class RootStore:
             if root is None:
                 raise RootError(f"{self.record(arch)}: damaged right after it was made", hint="check the disk")
             return root
+
+    def forget(self, arch: Arch) -> None:
+        """Have the root of an arch made anew at the next call."""
+        self.record(arch).unlink(missing_ok=True)
 
     def bootstrap(self, arch: Arch, *, log: Path) -> None:
         """Make a root and file it under what is in it."""
@@ -126,7 +136,7 @@ class RootStore:
         return [
             require_tool("mmdebstrap", package="mmdebstrap"), f"--mode={mode}", "--variant=apt",
             f"--architectures={DEBIAN_ARCH[arch]}", f"--include={','.join(self.packages())}",
-            '--aptopt=Acquire::Languages "none"', f"--customize-hook={SETUP}", self.target.suite, str(archive), "-",
+            '--aptopt=Acquire::Languages "none"', f"--customize-hook={self.setup}", self.target.suite, str(archive), "-",
         ]  # fmt: skip
 
 
