@@ -1,14 +1,14 @@
 """Builders turn an SRPM into RPMs for one arch. A new builder is one new module with a `create` function."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
-from tproxy_rpms.builders.surroundings import Surroundings, Variation
 from tproxy_rpms.errors import UserError
 from tproxy_rpms.release.model import Arch, Release
+from tproxy_rpms.surroundings import Surroundings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +43,21 @@ class Result:
 
     rpms: tuple[Path, ...]
     logs: tuple[Path, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variation:
+    """A second build of a job.
+
+    Fields:
+        job: what to build. first, second: the surroundings of both builds.
+        kept: name of a condition → why it is the same in both.
+    """
+
+    job: Job
+    first: Surroundings
+    second: Surroundings
+    kept: Mapping[str, str] = field(default_factory=dict)
 
 
 class Builder(Protocol):

@@ -6,17 +6,17 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tproxy_rpms.builders import Job, Result
+from tproxy_rpms.builders import Job, Result, Variation
 from tproxy_rpms.builders.namespace import remove_argv, reserve_memory, unshare_argv
 from tproxy_rpms.builders.output import finish_rpms, start_logs, useful_end
 from tproxy_rpms.builders.root import BUILDER_HOME, BUILDER_UID, Root, RootStore
 from tproxy_rpms.builders.secondroot import LOCALE, describe_roots, make_second_root, second_roots
-from tproxy_rpms.builders.surroundings import Surroundings, Variation
 from tproxy_rpms.errors import BuildError, RootError
 from tproxy_rpms.packaging.header import Header, read_header
 from tproxy_rpms.process import CommandError, run_command
 from tproxy_rpms.release.model import RPM_ARCH, Arch, Release
 from tproxy_rpms.store import whole_folder
+from tproxy_rpms.surroundings import Surroundings
 
 HERE = Path(__file__).parent
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tproxy_rpms.builders.surroundings import Surroundings
+from tproxy_rpms.surroundings import Surroundings
 
 __all__ = ["CAUSES", "VERDICTS", "Comparison", "Difference", "Report", "Surroundings", "Verdict", "worst"]
 

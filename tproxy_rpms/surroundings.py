@@ -1,11 +1,7 @@
-"""What surrounds a build and must not shape it; and how a second build differs from the first on purpose."""
+"""What surrounds a build and must not shape it: time, place and person, which a second build changes on purpose."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from tproxy_rpms.builders import Job
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,21 +33,6 @@ NAMES: Mapping[str, str] = {
     "directory": "build path", "host": "host name", "user": "user", "uid": "user id", "timezone": "time zone", "locale": "locale",
     "jobs": "jobs", "umask": "umask", "clock": "clock", "root": "build root", "disk": "file system",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Variation:
-    """A second build of a job.
-
-    Fields:
-        job: what to build. first, second: the surroundings of both builds.
-        kept: name of a condition → why it is the same in both.
-    """
-
-    job: "Job"
-    first: Surroundings
-    second: Surroundings
-    kept: Mapping[str, str] = field(default_factory=dict)
 
 
 def list_varied(first: Surroundings, second: Surroundings) -> dict[str, tuple[str, str]]:
