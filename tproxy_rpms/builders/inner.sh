@@ -34,7 +34,7 @@ chown "$uid:$uid" "$home"
 faketime=
 if [ "$clock" != 0 ]; then
     # Time as programs ask for it, not that of files: these get the time of the real clock, and keep the times that they have.
-    faketime="LD_PRELOAD=$(echo /usr/lib/*/faketime/libfaketime.so.1) FAKETIME=+$clock NO_FAKE_STAT=1 FAKE_UTIME=0
+    faketime="LD_PRELOAD=/usr/lib/time64.so:$(echo /usr/lib/*/faketime/libfaketime.so.1) FAKETIME=+$clock NO_FAKE_STAT=1 FAKE_UTIME=0
         FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_DISABLE_SHM=1"
 fi
 umask "$mask"

@@ -56,17 +56,18 @@ class RootStore:
     """The roots of one target in the cache.
 
     Fields:
-        extra: packages beyond the target's. setup: shell that ends the making, $1 is the root.
+        extra: packages beyond the target's. setup: shell for what else is to be done in the root, $1.
     """
 
     target: Target
     cache: Path
     extra: tuple[str, ...] = ()
-    setup: str = SETUP
+    setup: str = ""
 
     def record(self, arch: Arch) -> Path:
         """The JSON file that tells what archive serves a request: target's suite and packages, arch, recipe."""
         wanted = {"packages": self.packages(), "suite": self.target.suite, "arch": arch, "recipe": RECIPE}
+        wanted |= {"setup": self.setup} if self.setup else {}
         return self.cache / "roots" / f"{self.target.name}-{arch}-{digest_value(wanted)[:16]}.json"
 
     def packages(self) -> list[str]:
@@ -136,7 +137,7 @@ class RootStore:
         return [
             require_tool("mmdebstrap", package="mmdebstrap"), f"--mode={mode}", "--variant=apt",
             f"--architectures={DEBIAN_ARCH[arch]}", f"--include={','.join(self.packages())}",
-            '--aptopt=Acquire::Languages "none"', f"--customize-hook={self.setup}", self.target.suite, str(archive), "-",
+            '--aptopt=Acquire::Languages "none"', f"--customize-hook={self.setup}{SETUP}", self.target.suite, str(archive), "-",
         ]  # fmt: skip
 
 

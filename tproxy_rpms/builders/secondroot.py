@@ -3,20 +3,50 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from tproxy_rpms.builders.root import SETUP, Root, RootStore
+from tproxy_rpms.builders.root import Root, RootStore
 from tproxy_rpms.release.model import Arch, Target
 
 # A locale with another decimal point, collation, charset of messages and order of dates than C.
-LOCALE = "fr_CH.UTF-8"
+LOCALE = "fr_FR.UTF-8"
 
-SECOND_SETUP = f"""\
+# libfaketime 0.9.10 lacks the calls of 32-bit programs with 64-bit times (date, tar, touch): these lead to those that it has.
+TIME64 = r"""
+#define _TIME_BITS 32
+#include <time.h>
+#ifndef __LP64__
+struct time64 { long long seconds; int nanoseconds, padding; };
+int __clock_gettime64(clockid_t clock, struct time64 *result)
+{
+	struct timespec now;
+	int status = clock_gettime(clock, &now);
+	*result = (struct time64) { now.tv_sec, now.tv_nsec, 0 };
+	return status;
+}
+long long __time64(long long *result)
+{
+	time_t now = time(NULL);
+	if (result) *result = now;
+	return now;
+}
+int __gettimeofday64(long long *result, void *zone)
+{
+	struct timespec now;
+	int status = clock_gettime(CLOCK_REALTIME, &now);
+	result[0] = now.tv_sec, result[1] = now.tv_nsec / 1000;
+	return status;
+}
+#endif
+"""
+
+SETUP = f"""\
 chroot "$1" localedef -i {LOCALE.partition(".")[0]} -f UTF-8 {LOCALE}
-{SETUP}"""
+chroot "$1" gcc -O -fPIC -shared -o /usr/lib/time64.so -x c - <<'EOF'{TIME64}EOF
+"""
 
 
 def second_roots(target: Target, *, cache: Path) -> RootStore:
     """Return the store of a target's second roots."""
-    return RootStore(target=target, cache=cache, extra=("faketime", "locales"), setup=SECOND_SETUP)
+    return RootStore(target=target, cache=cache, extra=("faketime", "locales"), setup=SETUP)
 
 
 def make_second_root(roots: RootStore, arch: Arch, *, first: Root, log: Path) -> Root:
