@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tproxy_rpms.builders import Job, Result, Variation
+from tproxy_rpms.builders.describe import JobContent, RootContent, read_run
 from tproxy_rpms.builders.namespace import remove_argv, reserve_memory, unshare_argv
 from tproxy_rpms.builders.output import finish_rpms, start_logs, useful_end
 from tproxy_rpms.builders.root import BUILDER_HOME, BUILDER_UID, Root, RootStore
@@ -68,6 +69,17 @@ class ChrootBuilder:
         if root is None:
             raise RootError(f"{arch}: the build root is gone or damaged", hint=f"run doit root:{arch}")
         return root
+
+    def describe_root(self, arch: Arch, *, log: Path) -> RootContent | None:  # noqa: ARG002  # the protocol's signature
+        """Return what is in the root that the cache has for an arch."""
+        root = self.roots.read(arch)
+        if root is None:
+            return None
+        return RootContent(arch=arch, kind="deb", suite=self.release.target.suite, sha256=root.sha256, packages=root.packages)
+
+    def describe_job(self, logs: Path) -> JobContent:
+        """Return how rpmbuild was called; every build has the root of its arch."""
+        return JobContent(commands=read_run(logs / "state.log"))
 
     def build(self, job: Job) -> Result:
         """Build one package; see the protocol."""

@@ -42,12 +42,14 @@ umask "$mask"
 phase start rpmbuild
 status=0
 # shellcheck disable=SC2086  # $ccache and $faketime are lists of words
-setpriv --reuid "$uid" --regid "$uid" --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all \
-    env -i PATH="$path" HOME="$home" LC_ALL="$locale" TZ="$zone" USER="$user" LOGNAME="$user" SHELL=/bin/sh \
+set -- env -i PATH="$path" HOME="$home" LC_ALL="$locale" TZ="$zone" USER="$user" LOGNAME="$user" SHELL=/bin/sh \
         SOURCE_DATE_EPOCH="$epoch" RPM_BUILD_NCPUS="$jobs" $ccache $faketime \
     rpmbuild --rebuild --nodeps --target "$target" \
         --define "_topdir $home" --define "_tmppath $home/TMP" --define "_smp_mflags -j$jobs" --define '_buildhost reproducible.invalid' \
-        /results/.job.src.rpm >&4 2>&1 3>&- 4>&- < /dev/null || status=$?
+        /results/.job.src.rpm
+phase run "$(printf "'%s' " "$@")" # the cut's record has it from here
+setpriv --reuid "$uid" --regid "$uid" --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all \
+    "$@" >&4 2>&1 3>&- 4>&- < /dev/null || status=$?
 umask 022
 phase end rpmbuild "status $status"
 [ "$status" = 0 ] || exit 100

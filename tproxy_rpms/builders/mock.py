@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tproxy_rpms.builders import Job, Result, Variation
+from tproxy_rpms.builders.describe import JobContent, RootContent, read_mock_run, split_nevras
 from tproxy_rpms.builders.lock import Lock, compare_roots, join_locks, read_buildroot, read_lock, write_lock
 from tproxy_rpms.builders.mirror import lock_package, make_mirror
 from tproxy_rpms.builders.mockfailure import DATABASE, describe_failure, read_log
@@ -126,6 +127,20 @@ class MockBuilder:
         return Variation(
             job=replace(job, surroundings=second, jobs=jobs), first=replace(OWN, jobs=job.jobs), second=second, kept=KEPT
         )
+
+    def describe_root(self, arch: Arch, *, log: Path) -> RootContent | None:
+        """Return what is in mock's root cache of an arch, as it was listed when that was filled."""
+        listing = log.with_suffix(".packages")
+        if not listing.is_file():
+            return None
+        packages = split_nevras(listing.read_text().split())
+        return RootContent(arch=arch, kind="rpm", suite=self.release.target.suite, sha256=digest_file(listing), packages=packages)
+
+    def describe_job(self, logs: Path) -> JobContent:
+        """Return how mock and rpmbuild were called, and the packages of this build's own chroot."""
+        lock = logs / BUILDROOT
+        packages = split_nevras(package.nevra for package in read_buildroot(lock).packages) if lock.is_file() else {}
+        return JobContent(commands=read_mock_run(logs), packages=packages)
 
     def build(self, job: Job) -> Result:
         """Build one package; see the protocol. With a lock, fails if the root was not what the lock says."""

@@ -8,7 +8,10 @@ from tproxy_rpms.errors import BuildError
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """The tags that we ask for; `requires` of an SRPM are its build requirements, `sigmd5` is the MD5 of header and payload."""
+    """The tags that we ask for; `requires` of an SRPM are its build requirements, `sigmd5` is the MD5 of header and payload.
+
+    `epoch` is empty where there is none, `srpm` is the name of the SRPM that an RPM was built from, and empty for an SRPM.
+    """
 
     name: str
     version: str
@@ -17,6 +20,10 @@ class Header:
     requires: tuple[str, ...]
     provides: tuple[str, ...]
     sigmd5: str
+    epoch: str = ""
+    license: str = ""
+    summary: str = ""
+    srpm: str = ""
 
 
 def read_header(path: Path) -> Header:
@@ -38,4 +45,8 @@ def read_header(path: Path) -> Header:
         requires=tuple(header[rpm.RPMTAG_REQUIRENAME]),
         provides=tuple(header[rpm.RPMTAG_PROVIDENAME]),
         sigmd5=bytes(header[rpm.RPMTAG_SIGMD5] or b"").hex(),
+        epoch=str(header[rpm.RPMTAG_EPOCH]) if header[rpm.RPMTAG_EPOCH] is not None else "",
+        license=header[rpm.RPMTAG_LICENSE] or "",
+        summary=header[rpm.RPMTAG_SUMMARY] or "",
+        srpm=header[rpm.RPMTAG_SOURCERPM] or "",
     )

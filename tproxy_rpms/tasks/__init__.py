@@ -13,10 +13,10 @@ from tproxy_rpms.errors import TproxyError, UserError
 from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.reporter import LineReporter
 
-STAGES = ("fetch", "verify", "kconfig", "srpm", "root", "rpm", "lock", "gate", "repo", "dump", "doctor")
+STAGES = ("fetch", "verify", "kconfig", "srpm", "root", "rpm", "lock", "gate", "repo", "record", "rebuild", "dump", "doctor")
 
 # What may be given as NAME=VALUE on doit's command line, with the default.
-VARIABLES = {"release": "centos5", "ccache": "off"}
+VARIABLES = {"release": "centos5", "ccache": "off", "build": "build"}
 
 # Bytes that doit's database and its journal may take.
 DATABASE_ROOM = 1 << 20
@@ -26,7 +26,8 @@ def create_namespace(given: Mapping[str, str], *, root: Path) -> dict[str, Any]:
     """Return what dodo.py hands to doit: DOIT_CONFIG and one task creator a stage.
 
     Args:
-        given: the NAME=VALUE words of doit's command line: `release` (name or path), `ccache` (`on` or `off`).
+        given: the NAME=VALUE words of doit's command line: `release` (name or path), `ccache` (`on` or `off`),
+            `build` (the folder that the release's own folder lies in; relative to `root`).
         root: the project's folder.
 
     A release that is not valid ends the program here, with its exit code and every problem found.
@@ -35,7 +36,8 @@ def create_namespace(given: Mapping[str, str], *, root: Path) -> dict[str, Any]:
 
     try:
         variables = check_variables(given)
-        cut = Cut(release=load_release(variables["release"], root=root), root=root, ccache=variables["ccache"] == "on")
+        release = load_release(variables["release"], root=root)
+        cut = Cut(release=release, root=root, ccache=variables["ccache"] == "on", folder=Path(variables["build"]))
     except TproxyError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
@@ -59,7 +61,7 @@ def check_variables(given: Mapping[str, str]) -> dict[str, str]:
 def configure_doit(cut: Cut) -> dict[str, Any]:
     """Return DOIT_CONFIG for a release."""
     return {
-        "default_tasks": ["repo"],
+        "default_tasks": ["repo", "record"],
         "dep_file": find_database(cut),
         "backend": "sqlite3",  # the one backend that a second run and a kill -9 leave readable
         "reporter": LineReporter,
@@ -72,7 +74,7 @@ def configure_doit(cut: Cut) -> dict[str, Any]:
 
 def find_database(cut: Cut) -> str:
     """Return the file of doit's database; in memory where the disk takes none, so that the doctor can still say so."""
-    state = cut.root / "build" / ".doit"
+    state = cut.top / ".doit"
     try:
         state.mkdir(parents=True, exist_ok=True)
         room = os.access(state, os.W_OK) and shutil.disk_usage(state).free >= DATABASE_ROOM

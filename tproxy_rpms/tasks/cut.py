@@ -20,16 +20,23 @@ class Cut:
 
     Fields:
         root: the project's folder. ccache: whether compilers go through ccache (never for a release cut).
+        folder: what the release's own folder lies in, relative to `root` if not absolute.
     """
 
     release: Release
     root: Path
     ccache: bool = False
+    folder: Path = Path("build")
+
+    @property
+    def top(self) -> Path:
+        """The folder of all releases' runs."""
+        return self.root / self.folder
 
     @property
     def build(self) -> Path:
         """The folder of everything that this release's runs leave."""
-        return self.root / "build" / self.release.name
+        return self.top / self.release.name
 
     @property
     def sources(self) -> Path:
@@ -66,6 +73,15 @@ class Cut:
         return self.build / "rpms" / f"{package.name}-{arch}"
 
     @property
+    def record(self) -> Path:
+        """The record of the cut; its SBOM lies beside it."""
+        return self.build / "record" / f"{self.release.name}.intoto.json"
+
+    def origin(self, package: Package, arch: Arch) -> Path:
+        """What tells whether the RPMs of one package and arch were built, or taken from the cache."""
+        return self.build / "origins" / f"{package.name}-{arch}.json"
+
+    @property
     def gates(self) -> Path:
         """The folder of the gates' reports, PACKAGE-ARCH.json."""
         return self.build / "gates"
@@ -78,12 +94,16 @@ class Cut:
         """What an earlier step made, file name → hex SHA-256."""
         return {path.name: digest for path, digest in read_outputs(self.stamp(*words)).items()}
 
-    def spec_digest(self, package: Package) -> str:
-        """A digest of a package's template, of the templates that all share, and of the files that it installs."""
+    def spec_files(self, package: Package) -> list[Path]:
+        """A package's template, the templates that all share, and the files that it installs."""
         specs = self.root / "specs"
         shared = [path for path in specs.glob("*.j2") if not path.name.endswith(".spec.j2")]
         parts = [*shared, specs / f"{package.spec}.spec.j2", *(specs / "files" / package.spec).glob("*")]
-        return digest_value({path.name: digest_file(path) for path in sorted(parts) if path.is_file()})
+        return [path for path in sorted(parts) if path.is_file()]
+
+    def spec_digest(self, package: Package) -> str:
+        """A digest of all files of a package's spec."""
+        return digest_value({path.name: digest_file(path) for path in self.spec_files(package)})
 
     def patches(self, package: Package) -> tuple[Path, ...]:
         """A package's patches for the release's target, in order."""

@@ -13,8 +13,11 @@ from tproxy_rpms.errors import TproxyError
 if TYPE_CHECKING:
     from tproxy_rpms.tasks.cut import Cut
 
-# Tasks that only tell something: they run beside another run of the same release.
+# Tasks that only tell something, and what they tell a program may be reading.
 SILENT = {"dump", "doctor"}
+
+# Tasks that leave the release's build folder alone: they run beside another run of the same release.
+APART = SILENT | {"rebuild"}
 
 
 class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no types
@@ -35,7 +38,7 @@ class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no ty
 
     def initialize(self, tasks: Any, selected_tasks: Any) -> None:  # noqa: ARG002  # doit's signature
         """Take the release's lock before the first step. A run that cannot have it ends here."""
-        if set(selected_tasks) <= SILENT:
+        if set(selected_tasks) <= APART:
             return
         try:
             _ = self.cut.lock
@@ -75,7 +78,7 @@ class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no ty
         """Say where the result lies, and end with the exit code of the first failure's class."""
         for error in self.runtime_errors:
             self.line(error)
-        if not self.failures and (self.done or self.current):
+        if not self.failures and set(self.done) - APART | ({""} if self.current else set()):
             where = f"; repositories in {self.cut.build / 'repo'}" if (self.cut.build / "repo").is_dir() else ""
             self.line(f"{self.cut.release.name}: {len(self.done)} steps done, {self.current} up to date{where}")
         codes = [code for code in (getattr(failed["exception"], "exit_code", 0) for failed in self.failures) if code]
