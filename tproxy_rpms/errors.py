@@ -83,6 +83,18 @@ class GateError(BuildError):
         self.findings = tuple(findings)
 
 
+class EquivalentError(BuildError):
+    """A second build gave other bytes, but only in tags that need not agree: build time, build host, signatures."""
+
+    exit_code = 22
+
+
+class DifferentError(BuildError):
+    """A second build gave something else."""
+
+    exit_code = 23
+
+
 class RebuildError(GateError):
     """A rebuild gave other bytes than the record tells of. `findings` holds every file."""
 

@@ -4,11 +4,12 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from tproxy_rpms.builders import Job, Result
+from tproxy_rpms.builders import Job, Result, Variation
 from tproxy_rpms.builders.describe import JobContent, RootContent, read_mock_run, split_nevras
 from tproxy_rpms.builders.lock import Lock, compare_roots, join_locks, read_buildroot, read_lock, write_lock
 from tproxy_rpms.builders.mirror import lock_package, make_mirror
@@ -21,6 +22,7 @@ from tproxy_rpms.packaging.header import read_header
 from tproxy_rpms.process import require_tool, run_command
 from tproxy_rpms.release.model import Arch, Release
 from tproxy_rpms.store import digest_file, digest_tree, digest_value, whole_folder, write_whole
+from tproxy_rpms.surroundings import Surroundings
 
 LOGS = ("root.log", "build.log", "state.log", "mock.log", "hw_info.log", "installed_pkgs.log", "buildroot_lock.json")
 BUILDROOT = "buildroot_lock.json"
@@ -52,11 +54,32 @@ skip_if_unavailable=False
 """
 
 
-# What a build sees of time, as in every builder.
+# What a build sees of time and place, as in every builder. rpm before 4.14 and kernels before 2.6.38 ask for user and host.
 JOB_CONFIG = """
 config_opts['environment']['SOURCE_DATE_EPOCH'] = '{epoch}'
-config_opts['environment']['TZ'] = 'UTC'
+config_opts['environment']['TZ'] = '{seen.timezone}'
+config_opts['hostname'] = '{seen.host}'
+config_opts['chrootuser'] = '{seen.user}'
+config_opts['chroothome'] = '{seen.directory}'
+config_opts['macros']['%_topdir'] = '{seen.directory}/build'
 """
+SECOND_CONFIG = """
+config_opts['environment']['LC_ALL'] = '{seen.locale}'
+config_opts['plugin_conf']['root_cache_enable'] = False
+"""
+OWN = Surroundings(
+    directory="/builddir", host="buildhost", user="mockbuild", timezone="UTC", locale="the configuration's",
+    root="mock's root cache", disk="memory or disk",
+)  # fmt: skip
+SECOND = Surroundings(
+    directory="/var/lib/another/place", host="elsewhere", user="somebody", timezone="<+1345>-13:45", locale="fr_FR.UTF-8",
+    root="installed anew", disk="disk",
+)  # fmt: skip
+KEPT = {
+    "user id": "mock builds as the user who calls it",
+    "clock": "the root has nothing to change it: the time that passes between the two builds is the difference",
+    "umask": "mock sets its own",
+}
 
 # Asks dnf on the host: EL5's rpm cannot read the database that the host's writes. "package=" tells the lines from others.
 LIST_PACKAGES = ("--pm-cmd", "--", "repoquery", "--installed", "--qf", "package=%{name}-%{version}-%{release}.%{arch}\\n")
@@ -97,6 +120,14 @@ class MockBuilder:
         write_whole(listing, "".join(f"{package}\n" for package in packages))
         return (listing,)
 
+    def vary(self, job: Job, *, log: Path) -> Variation:  # noqa: ARG002  # the protocol's signature
+        """Return a second build of a job; its root is not taken from mock's cache, so it is installed by the build itself."""
+        jobs = (os.cpu_count() or 1) + 1
+        second = replace(SECOND, jobs=jobs)
+        return Variation(
+            job=replace(job, surroundings=second, jobs=jobs), first=replace(OWN, jobs=job.jobs), second=second, kept=KEPT
+        )
+
     def describe_root(self, arch: Arch, *, log: Path) -> RootContent | None:
         """Return what is in mock's root cache of an arch, as it was listed when that was filled."""
         listing = log.with_suffix(".packages")
@@ -115,7 +146,8 @@ class MockBuilder:
         """Build one package; see the protocol. With a lock, fails if the root was not what the lock says."""
         if job.ccache:
             raise UserError("ccache=on: the mock builder has no ccache: CentOS 5 brings none", hint="leave ccache=on away")
-        with open_stage() as stage, reserve_memory() as memory, whole_folder(job.results) as results:
+        room = nullcontext(0) if job.surroundings else reserve_memory()
+        with open_stage() as stage, room as memory, whole_folder(job.results) as results:
             argv = self.build_argv(job, stage, memory=memory)
             status = self.run_mock(argv, stage=stage, log=stage / "result" / "mock.log")
             logs = keep_logs(stage / "result", job.logs)
@@ -133,7 +165,11 @@ class MockBuilder:
         srpm = stage / job.srpm.name
         shutil.copyfile(job.srpm, srpm)
         srpm.chmod(0o644)
-        argv = self.mock_argv(job.arch, stage, name=job.package, memory=memory, settings=JOB_CONFIG.format(epoch=job.epoch))
+        settings = (JOB_CONFIG + (SECOND_CONFIG if job.surroundings else "")).format(
+            epoch=job.epoch, seen=job.surroundings or OWN
+        )
+        name = f"{job.package}-second" if job.surroundings else job.package
+        argv = self.mock_argv(job.arch, stage, name=name, memory=memory, settings=settings)
         if job.requires:
             repository = stage / "repository"
             repository.mkdir(mode=0o755)

@@ -53,19 +53,26 @@ class Root:
 
 @dataclass(frozen=True, kw_only=True)
 class RootStore:
-    """The roots of one target in the cache."""
+    """The roots of one target in the cache.
+
+    Fields:
+        extra: packages beyond the target's. setup: shell for what else is to be done in the root, $1.
+    """
 
     target: Target
     cache: Path
+    extra: tuple[str, ...] = ()
+    setup: str = ""
 
     def record(self, arch: Arch) -> Path:
         """The JSON file that tells what archive serves a request: target's suite and packages, arch, recipe."""
         wanted = {"packages": self.packages(), "suite": self.target.suite, "arch": arch, "recipe": RECIPE}
+        wanted |= {"setup": self.setup} if self.setup else {}
         return self.cache / "roots" / f"{self.target.name}-{arch}-{digest_value(wanted)[:16]}.json"
 
     def packages(self) -> list[str]:
         """Return what a root is asked to hold, sorted."""
-        return sorted({*self.target.build_packages, *OWN_PACKAGES})
+        return sorted({*self.target.build_packages, *OWN_PACKAGES, *self.extra})
 
     def find(self, arch: Arch) -> Root | None:
         """Return the root of an arch, or None if there is none or its archive is damaged or gone."""
@@ -92,6 +99,10 @@ class RootStore:
             if root is None:
                 raise RootError(f"{self.record(arch)}: damaged right after it was made", hint="check the disk")
             return root
+
+    def forget(self, arch: Arch) -> None:
+        """Have the root of an arch made anew at the next call."""
+        self.record(arch).unlink(missing_ok=True)
 
     def bootstrap(self, arch: Arch, *, log: Path) -> None:
         """Make a root and file it under what is in it."""
@@ -131,7 +142,7 @@ class RootStore:
         return [
             require_tool("mmdebstrap", package="mmdebstrap"), f"--mode={mode}", "--variant=apt",
             f"--architectures={DEBIAN_ARCH[arch]}", f"--include={','.join(self.packages())}",
-            '--aptopt=Acquire::Languages "none"', f"--customize-hook={SETUP}", self.target.suite, str(archive), "-",
+            '--aptopt=Acquire::Languages "none"', f"--customize-hook={self.setup}{SETUP}", self.target.suite, str(archive), "-",
         ]  # fmt: skip
 
 
