@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -68,6 +69,8 @@ def test_a_record_gives_the_same_bytes_and_tells_when_it_cannot(project: Recorde
     assert digests(project.folder / "build" / "small") == first
 
     statement = json.loads(project.record.read_text())
+    (command,) = statement["predicate"]["buildDefinition"]["internalParameters"]["builds"]["hello-x86_64"]["commands"]
+    assert re.search(r"SOURCE_DATE_EPOCH=1793491200 .*rpmbuild --rebuild .*--define '_topdir /builddir'", command)
     subject = next(one for one in statement["subject"] if one["name"].endswith(".x86_64.rpm"))
     rpm, subject["digest"]["sha256"] = subject["digest"]["sha256"], "0" * 64
     other = tmp_path / "other.json"
