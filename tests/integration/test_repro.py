@@ -66,13 +66,13 @@ def project(tmp_path: Path) -> Project:
     return made
 
 
-def plant(project: Project, commands: dict[str, str], *, head: str = "") -> None:
+def plant(project: Project, commands: dict[str, str], *, macros: str = "") -> None:
     """Give the package a file for each command, named after its cause."""
     names = {cause: cause.strip("_").replace(" ", "-").lower() for cause in commands}
     lines = ["mkdir planted work; echo same > planted/same"]
     lines += [f"(cd work; echo init > init; {line}; mv plant ../planted/{names[cause]})" for cause, line in commands.items()]
     spec = SPEC.replace("@BUILD@", "\n".join(lines))
-    (project.folder / "specs" / "hello.spec.j2").write_text(head + spec)
+    (project.folder / "specs" / "hello.spec.j2").write_text(spec.replace("Name: hello", f"{macros}Name: hello"))
 
 
 def read_verdict(project: Project, name: str = "hello-x86_64", folder: str = "repro") -> Report:
@@ -125,7 +125,7 @@ def test_every_cause_that_is_planted_is_named_with_its_file(project: Project) ->
 
 
 def test_what_a_build_may_say_of_itself_is_equivalent(project: Project) -> None:
-    plant(project, {}, head=OWN_TIME)
+    plant(project, {}, macros=OWN_TIME)
     output = project.doit("repro:hello:x86_64", status=22)
     assert "small: 1 equivalent" in output
     (comparison,) = read_verdict(project).comparisons

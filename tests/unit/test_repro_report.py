@@ -87,7 +87,9 @@ def test_the_page_is_the_same_for_the_same_reports_and_needs_no_script() -> None
     assert page == render_page([make_report()], title="t", details=["b.rpm"])
     assert "<script" not in page and "http" not in page
     assert 'href="detail/b.rpm.html"' in page and 'href="detail/a.rpm.html"' not in page
-    assert all(word in page for word in ("✗ different", "✓ identical", "somebody", "no way to change it", "before they are packed"))
+    assert all(
+        word in page for word in ("✗ different", "✓ identical", "somebody", "no way to change it", "before they are packed")
+    )
 
 
 def test_the_worst_verdict_counts_and_nothing_proves_nothing() -> None:
