@@ -5,8 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tproxy_rpms.repro.compare import compare_rpms
 
+from tproxy_rpms.repro.compare import compare_rpms
 from tproxy_rpms.repro.report import read_report
 from tproxy_rpms.repro.verdict import Report
 from tproxy_rpms.store import digest_file
