@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Where = Literal["signature header", "header"]
-Check = Literal["", "counted", "zeros"]
+Check = Literal["", "counted", "zeros", "links"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class Excuse:
         where: the header it lies in. One in the signature header may be missing on one side.
         cause: a key of verdict.CAUSES. reason: why this difference does not matter.
         check: what must hold on both sides, or there is no excuse: "counted": the value is what the file's bytes give when we
-            count again; "zeros": nothing is in it but zeros.
+            count again; "zeros": nothing is in it but zeros; "links": both sides have the same hard links.
     """
 
     number: int
@@ -34,6 +34,11 @@ class Excuse:
 def excuse_header(number: int, name: str, cause: str, reason: str) -> Excuse:
     """Return an excuse for a tag of the header."""
     return Excuse(number=number, name=name, where="header", cause=cause, reason=reason)
+
+
+def excuse_inode(number: int, name: str, reason: str) -> Excuse:
+    """Return an excuse for a number of the building host's file system, which says nothing but what is one file."""
+    return Excuse(number=number, name=name, where="header", cause="inode", reason=reason, check="links")
 
 
 def excuse_signature(number: int, name: str, reason: str) -> Excuse:
@@ -50,6 +55,8 @@ EXCUSED: tuple[Excuse, ...] = (
     excuse_header(1006, "BUILDTIME", "build time", "the time of the build; nothing in the payload may come from it"),
     excuse_header(1007, "BUILDHOST", "host name", "the host of the build; nothing in the payload may come from it"),
     excuse_header(1094, "COOKIE", "consequence", "BUILDHOST and BUILDTIME once more; rpmbuild writes it and nobody reads it"),
+    excuse_inode(1096, "FILEINODES", "the inodes of the files where they were built: rpm before 4.6 does not renumber them"),
+    excuse_inode(1095, "FILEDEVICES", "the device of the files where they were built: rpm before 4.6 keeps it"),
     excuse_signature(267, "DSAHEADER", "a DSA or EdDSA signature of the header"),
     excuse_signature(268, "RSAHEADER", "an RSA signature of the header"),
     excuse_signature(1002, "SIGPGP", "an RSA signature of header and payload"),
@@ -86,7 +93,7 @@ PER_FILE: Mapping[int, tuple[str, str]] = {
     1028: ("FILESIZES", ""), 5008: ("LONGFILESIZES", ""), 1035: ("FILEDIGESTS", ""), 1141: ("FILECLASS", "tag"),
     1034: ("FILEMTIMES", "mtime"), 1030: ("FILEMODES", "mode"), 1036: ("FILELINKTOS", "content"),
     1039: ("FILEUSERNAME", "user"), 1040: ("FILEGROUPNAME", "user"), 1031: ("FILEUIDS", "user"), 1032: ("FILEGIDS", "user"),
-    1096: ("FILEINODES", "inode"), 1095: ("FILEDEVICES", "inode"), 1033: ("FILERDEVS", "tag"), 1037: ("FILEFLAGS", "tag"),
+    1033: ("FILERDEVS", "tag"), 1037: ("FILEFLAGS", "tag"),
     1045: ("FILEVERIFYFLAGS", "tag"), 1097: ("FILELANGS", "tag"), 1140: ("FILECOLORS", "tag"), 5010: ("FILECAPS", "tag"),
     5115: ("FILEMIMEINDEX", "tag"), 1143: ("FILEDEPENDSX", "tag"), 1144: ("FILEDEPENDSN", "tag"),
 }  # fmt: skip
@@ -113,6 +120,7 @@ COMPRESSION = frozenset({1125, 1126})  # PAYLOADCOMPRESSOR PAYLOADFLAGS
 FOLLOWS_TAGS = frozenset({63})  # HEADERIMMUTABLE: how many tags there are
 DIGEST_ALGORITHM = 5011  # FILEDIGESTALGO
 FILEDIGESTS = 1035
+FILEDEVICES, FILEINODES = 1095, 1096
 TIMES = frozenset({1006, 1034, 1080})  # BUILDTIME FILEMTIMES CHANGELOGTIME
 
 SIGNATURE_NAMES: Mapping[int, str] = {excuse.number: excuse.name for excuse in EXCUSED if excuse.where != "header"} | {
