@@ -55,7 +55,7 @@ def read_files(path: Path, wanted: Collection[str]) -> dict[str, bytes]:
 def compare_archives(first: Path, second: Path) -> Literal["same", "inodes", "different"]:
     """Return whether two payloads hold the same archive, however compressed, or differ in inodes and devices alone.
 
-    rpm before 4.6 packs the numbers that files had where they were built. They say nothing but which names are one file.
+    rpm before 4.10 packs the numbers that files had where they were built. They say nothing but which names are one file.
     """
     same = True
     with open_payload(first) as (_, ours), open_payload(second) as (_, theirs):

@@ -25,7 +25,7 @@ CAUSES: Mapping[str, str] = {
     "archive order": "sort the members before they are packed (LC_ALL=C)",
     "embedded initramfs": "give the members of the initramfs the release's epoch",
     "build-id": "find what else differs in the program: the build-id is a digest of it",
-    "inode": "renumber inodes before files are packed (cpio --reproducible; rpm does so from 4.6 on)",
+    "inode": "renumber inodes before files are packed (cpio --reproducible; rpm does so from 4.10 on)",
     "mode": "set the modes: they must not come from the umask",
     "locale": "set LC_ALL in the build",
     "jobs": "do not let the number of compilers into the result",
