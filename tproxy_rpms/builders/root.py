@@ -142,7 +142,7 @@ class RootStore:
         return [
             require_tool("mmdebstrap", package="mmdebstrap"), f"--mode={mode}", "--variant=apt",
             f"--architectures={DEBIAN_ARCH[arch]}", f"--include={','.join(self.packages())}",
-            '--aptopt=Acquire::Languages "none"', f"--customize-hook={self.setup}{SETUP}", self.target.suite, str(archive), "-",
+            '--aptopt=Acquire::Languages "none"', f"--customize-hook=set -eu\n{self.setup}{SETUP}", self.target.suite, str(archive), "-",
         ]  # fmt: skip
 
 
