@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,9 @@ import pytest
 from tproxy_rpms.release.model import Package, Release, Target
 
 ROOT = Path(__file__).parent.parent
+
+# A developer's cache of finished builds is not for tests: each that wants one names its own.
+os.environ.pop("TPROXY_RPMS_CACHE", None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

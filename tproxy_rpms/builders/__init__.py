@@ -72,6 +72,12 @@ class Builder(Protocol):
         Raises RootError when it cannot be made.
         """
 
+    def identify_root(self, arch: Arch) -> Mapping[str, str] | None:
+        """Return what tells the root of an arch that was made from all others, the same on every machine, name → digest.
+
+        None where a build may meet packages that nobody can tell beforehand. Raises RootError if the root has gone.
+        """
+
     def build(self, job: Job) -> Result:
         """Build one package for one arch in a clean root.
 

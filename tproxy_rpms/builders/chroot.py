@@ -52,6 +52,10 @@ class ChrootBuilder:
         """Make the root of an arch and return its archive."""
         return (self.roots.make(arch, log=log).archive,)
 
+    def identify_root(self, arch: Arch) -> dict[str, str]:
+        """Return the digest of all that is in the root."""
+        return {"content": self.roots.digest(arch)}
+
     def vary(self, job: Job, *, log: Path) -> Variation:
         """Return a second build of a job; see the protocol."""
         first = self.find_root(self.roots, job.arch)

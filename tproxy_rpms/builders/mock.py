@@ -120,6 +120,10 @@ class MockBuilder:
         write_whole(listing, "".join(f"{package}\n" for package in packages))
         return (listing,)
 
+    def identify_root(self, arch: Arch) -> dict[str, str] | None:
+        """Return what shapes the root, if locks say it all: without them a build installs what its repositories have that day."""
+        return self.root_inputs(arch) if self.locks else None
+
     def vary(self, job: Job, *, log: Path) -> Variation:  # noqa: ARG002  # the protocol's signature
         """Return a second build of a job; its root is not taken from mock's cache, so it is installed by the build itself."""
         jobs = (os.cpu_count() or 1) + 1

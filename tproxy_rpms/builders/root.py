@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tproxy_rpms.builders.namespace import remove_argv
+from tproxy_rpms.builders.rootdigest import digest_root
 from tproxy_rpms.errors import RootError
 from tproxy_rpms.process import CommandError, require_tool, run_command
 from tproxy_rpms.release.model import Arch, Target
@@ -99,6 +100,19 @@ class RootStore:
             if root is None:
                 raise RootError(f"{self.record(arch)}: damaged right after it was made", hint="check the disk")
             return root
+
+    def digest(self, arch: Arch) -> str:
+        """Return the digest of what is in an arch's root, the same wherever it is made. Raises RootError if there is no root."""
+        record = self.record(arch)
+        with wait_for_lock(record.with_suffix(".lock")):
+            root = self.read(arch)
+            if root is None:
+                raise RootError(f"{arch}: the build root is gone", hint=f"run doit root:{arch}")
+            known = read_json(record)
+            if "content" not in known:
+                known["content"] = digest_root(root.archive)
+                write_json(record, known)
+            return str(known["content"])
 
     def forget(self, arch: Arch) -> None:
         """Have the root of an arch made anew at the next call."""

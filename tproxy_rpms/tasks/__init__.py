@@ -47,7 +47,7 @@ def create_namespace(given: Mapping[str, str], *, root: Path) -> dict[str, Any]:
             `build` (the folder that the release's own folder lies in; relative to `root`).
         root: the project's folder.
 
-    A release that is not valid ends the program here, with its exit code and every problem found.
+    A release or a variable that is not valid ends the program here, with its exit code and every problem found.
     """
     from tproxy_rpms.release.load import load_release
 
@@ -55,6 +55,7 @@ def create_namespace(given: Mapping[str, str], *, root: Path) -> dict[str, Any]:
         variables = check_variables(given)
         release = load_release(variables["release"], root=root)
         cut = Cut(release=release, root=root, ccache=variables["ccache"] == "on", folder=Path(variables["build"]))
+        _ = cut.finished_builds  # a variable that is wrong ends the run before the first step
     except TproxyError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)

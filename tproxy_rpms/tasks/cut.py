@@ -1,17 +1,20 @@
 """One run of a release: where everything lies, and what earlier steps recorded."""
 
 import os
+import sys
 import threading
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from tproxy_rpms.console import write_line
 from tproxy_rpms.release.model import Arch, Package, Release
 from tproxy_rpms.store import digest_file, digest_tree, digest_value, hold_lock, read_outputs
 
 if TYPE_CHECKING:
     from tproxy_rpms.builders import Builder
+    from tproxy_rpms.cache.content import ContentCache
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,19 @@ class Cut:
     def cache(self) -> Path:
         """The user's cache, shared by all clones: build roots, the private apt state, ccache."""
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tproxy-rpms"
+
+    @cached_property
+    def finished_builds(self) -> "ContentCache | None":
+        """The cache of finished builds, if the environment names one; never with ccache, whose part in a build nobody can tell.
+
+        Raises UserError for what can be no folder.
+        """
+        value = "" if self.ccache else os.environ.get("TPROXY_RPMS_CACHE", "")
+        if not value:
+            return None
+        from tproxy_rpms.cache.content import open_cache
+
+        return open_cache(value, tell=lambda line: write_line(sys.stdout, line))
 
     @property
     def mirrors(self) -> tuple[str, ...]:
