@@ -86,6 +86,7 @@ def find_first(cut: Cut, package: Package, arch: str) -> list[Path]:
 def compare_second(cut: Cut, package: Package, arch: Arch) -> "tuple[Report, list[Path]]":
     """Return the comparison with a second build, which is made if it is not there yet, and its RPMs."""
     from tproxy_rpms.builders import Varier
+    from tproxy_rpms.publish.origin import read_origin
     from tproxy_rpms.repro.compare import compare_sets
     from tproxy_rpms.repro.verdict import Report
     from tproxy_rpms.store import digest_code, is_current, write_stamp
@@ -107,7 +108,7 @@ def compare_second(cut: Cut, package: Package, arch: Arch) -> "tuple[Report, lis
     if not is_current(stamp, inputs=shaped_by):
         write_stamp(stamp, inputs=shaped_by, outputs=cut.builder.build(variation.job).rpms)
     second = sorted(read_outputs(stamp))
-    surroundings = (variation.first, variation.second)
+    surroundings = (replace(variation.first, jobs=read_origin(cut.origin(package, arch)).jobs or None), variation.second)
     return Report(
         package=package.name,
         arch=arch,
