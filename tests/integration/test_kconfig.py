@@ -35,7 +35,9 @@ def tree(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def read_shipped(arch: Arch) -> tuple[Fragment, ...]:
-    paths = [ROOT / "kconfig" / f"{name}{part}.config" for name in ("tproxy", "guest") for part in ("", f".{arch}")]
+    paths = [
+        ROOT / "kconfig" / f"{name}{part}.config" for name in ("reproducible", "tproxy", "guest") for part in ("", f".{arch}")
+    ]
     return read_fragments([path for path in paths if path.exists()])
 
 
