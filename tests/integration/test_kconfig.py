@@ -24,7 +24,8 @@ MISSION = ("NETFILTER_XT_TARGET_TPROXY", "NETFILTER_XT_MATCH_SOCKET", "NET_IPGRE
 
 def list_tarballs() -> list[Path]:
     named = [Path(name) for name in os.environ.get("TPROXY_RPMS_KERNELS", "").split(":") if name]
-    return [*named, *sorted(ROOT.glob("build/*/sources/linux-*.tar.*[z2]"))]
+    fetched = sorted(path for path in ROOT.glob("build/*/sources/linux-*.tar.*[z2]") if ".bad-" not in path.name)
+    return [*named, *fetched]
 
 
 @pytest.fixture(scope="module", params=list_tarballs() or [None], ids=lambda path: path.name if path else "none")

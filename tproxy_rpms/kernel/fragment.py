@@ -72,7 +72,7 @@ def read_fragments(paths: Sequence[Path]) -> tuple[Fragment, ...]:
     if problems:
         raise KconfigError(
             "\n".join(problems),
-            hint="a line is CONFIG_X=value, CONFIG_X=value # optional: REASON, `# CONFIG_X is not set`, or that # because: REASON",
+            hint="a line is CONFIG_X=value, perhaps # optional: REASON, or `# CONFIG_X is not set`, perhaps # because: REASON",
         )
     return tuple(fragments)
 
