@@ -18,7 +18,7 @@ SHORTEST_NAME = 3
 
 # Folders in which packages are built, for a side whose own folder is not known.
 BUILD_FOLDER = re.compile(
-    rb"/[\w.+~@%/-]*?(?=/(?:BUILD|BUILDROOT|SOURCES|rpmbuild)/)"
+    rb"/[\w.+~@%/-]*(?=/(?:BUILD|BUILDROOT|SOURCES)/)"
     rb"|/(?:home|root|tmp|var/tmp|builddir|build|srv|mnt)(?:/[\w.+~@%-]+)+"
 )
 MONTH, DAY = rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)", rb"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )"

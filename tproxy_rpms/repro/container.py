@@ -28,6 +28,12 @@ HEADER_SIZE = 110
 
 INITRAMFS = "initramfs"
 
+# What reading something damaged raises.
+DAMAGE = (
+    ValueError, LookupError, OSError, EOFError, struct.error, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile,
+    NotImplementedError, RuntimeError,
+)  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True)
 class Member:
@@ -62,7 +68,7 @@ def open_container(data: bytes) -> Container | None:
     for opener in OPENERS:
         try:
             container = opener(data)
-        except (ValueError, OSError, EOFError, struct.error, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile):
+        except DAMAGE:
             continue
         if container is not None and len(container.members) <= MOST_MEMBERS:
             return container
