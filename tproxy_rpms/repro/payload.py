@@ -47,7 +47,7 @@ def read_files(path: Path, wanted: Collection[str]) -> dict[str, bytes]:
         for entry in archive:
             name = str(entry.name)
             if name in wanted and archive.hascontent() and entry.size <= room:
-                found[name] = b"".join(iter(lambda: archive.read(CHUNK), b""))
+                found[name] = read_bytes(archive, entry.size)  # to read on at the end is an error of xz
                 room -= len(found[name])
     return found
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Where = Literal["signature header", "header"]
-Check = Literal["", "counted", "zeros", "links"]
+Check = Literal["", "counted", "zeros", "links", "region"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,8 @@ class Excuse:
         where: the header it lies in. One in the signature header may be missing on one side.
         cause: a key of verdict.CAUSES. reason: why this difference does not matter.
         check: what must hold on both sides, or there is no excuse: "counted": the value is what the file's bytes give when we
-            count again; "zeros": nothing is in it but zeros; "links": both sides have the same hard links.
+            count again; "zeros": nothing is in it but zeros; "links": both sides have the same hard links;
+            "region": it ends the index as rpm's regions do.
     """
 
     number: int
@@ -75,7 +76,7 @@ EXCUSED: tuple[Excuse, ...] = (
     excuse_consequence(279, "SHA3_256HEADER", "a digest of the header, which has the build's host and time", "counted"),
     excuse_consequence(999, "RESERVED", "room that is left for signatures (rpm 6): signing takes from it", "zeros"),
     excuse_consequence(1008, "RESERVEDSPACE", "room that is left for signatures: signing takes from it", "zeros"),
-    excuse_consequence(62, "HEADERSIGNATURES", "how many tags the signature header has: signing changes it", ""),
+    excuse_consequence(62, "HEADERSIGNATURES", "how many tags the signature header has: signing changes it", "region"),
 )  # fmt: skip
 
 # What one may look for in that list, and why it is not there. No digest of the payload may ever be excused.
