@@ -5,6 +5,7 @@ The JSON of a package and arch has the fields of `verdict.Report`, and for those
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -76,8 +77,12 @@ def read_report(path: Path) -> Report:
 
 
 def read_reports(folder: Path) -> tuple[Report, ...]:
-    """Return all reports of a folder, by package and arch; what is no report there is left out."""
-    return tuple(read_report(path) for path in sorted(folder.glob("*.json")))
+    """Return all reports of a folder, by package and arch; what is damaged, or of another schema, is left out."""
+    reports = []
+    for path in sorted(folder.glob("*.json")):
+        with suppress(HostError):
+            reports.append(read_report(path))
+    return tuple(reports)
 
 
 def render_table(report: Report) -> str:

@@ -43,13 +43,12 @@ def create(cut: Cut, **given: Any) -> Iterator[Telling]:
     options = tuple({**param, "default": given.get(param["name"], param["default"])} for param in PARAMS)
     for package in cut.release.packages.values():
         for arch in (*cut.release.arches, "SRPM"):
-            made_by = ("srpm", package.name) if arch == "SRPM" else ("rpm", package.name, arch)
             yield Telling(
                 stage="repro",
                 name=f"{package.name}:{arch}",
                 doc=f"{package.name} {arch}: built twice, or compared with what is published (--against)",
                 run=partial(judge, cut, package, arch),
-                after=(":".join(made_by),),
+                after=(":".join(made_by(package.name, arch)),),
                 options=options,
             )
 
@@ -77,10 +76,14 @@ def judge(cut: Cut, package: Package, arch: str, **options: Any) -> None:
     check_verdict(report, folder)
 
 
+def made_by(package: str, arch: str) -> tuple[str, ...]:
+    """Return the name of the step that makes a package for an arch, as its stamp is named."""
+    return ("srpm", package) if arch == "SRPM" else ("rpm", package, arch)
+
+
 def find_first(cut: Cut, package: Package, arch: str) -> list[Path]:
     """Return the release's own RPMs of a package and arch."""
-    words = ("srpm", package.name) if arch == "SRPM" else ("rpm", package.name, arch)
-    return sorted(read_outputs(cut.stamp(*words)))
+    return sorted(read_outputs(cut.stamp(*made_by(package.name, arch))))
 
 
 def compare_second(cut: Cut, package: Package, arch: Arch) -> "tuple[Report, list[Path]]":
@@ -165,12 +168,21 @@ def write_details(report: "Report", *, first: Sequence[Path], second: Sequence[P
 
 
 def write_page(cut: Cut, folder: Path) -> None:
-    """Write the page of all verdicts of a folder."""
+    """Write the page of all verdicts of a folder that are about the RPMs as they are now."""
     from tproxy_rpms.repro.report import read_reports, render_page
     from tproxy_rpms.store import wait_for_lock, write_whole
 
     with wait_for_lock(folder / ".lock"):
-        write_whole(folder / "index.html", render_page(read_reports(folder), title=f"{cut.release.name}: reproducibility"))
+        reports = [report for report in read_reports(folder) if is_about(cut, report)]
+        details = [path.name.removesuffix(".html") for path in (folder / "detail").glob("*.html")]
+        page = render_page(reports, title=f"{cut.release.name}: reproducibility", details=details)
+        write_whole(folder / "index.html", page)
+
+
+def is_about(cut: Cut, report: "Report") -> bool:
+    """Tell whether a verdict is about the RPMs of the release as they are now."""
+    recorded = cut.recorded(*made_by(report.package, report.arch))
+    return bool(recorded) and all(comparison.first in ("", recorded.get(comparison.file)) for comparison in report.comparisons)
 
 
 def check_verdict(report: "Report", folder: Path) -> None:
@@ -181,5 +193,6 @@ def check_verdict(report: "Report", folder: Path) -> None:
             f"{name}: equivalent: all but build time, build host and signatures is the same", hint=f"{folder / 'index.html'}"
         )
     if report.verdict == "different":
-        causes = sorted({entry.cause for one in report.comparisons for entry in one.differences if not entry.excused})
+        found = {entry.cause for one in report.comparisons for entry in one.differences if not entry.excused}
+        causes = sorted(found - {"consequence"} or found)
         raise DifferentError(f"{name}: different: {', '.join(causes)}", hint=f"{folder / 'index.html'}; --detail shows more")
