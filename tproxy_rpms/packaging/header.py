@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tproxy_rpms.errors import BuildError
+from tproxy_rpms.librpm import load_rpm
 
 # An RPM file is a lead of 96 bytes, the signature header padded to 8 bytes, the header, the payload. A header begins with 8 bytes
 # of magic, the number of its index entries of 16 bytes each, and its number of bytes of data (docs/manual/format_header.md).
@@ -38,7 +39,7 @@ class Header:
 
 def read_header(path: Path) -> Header:
     """Return the header of an RPM or SRPM. Raises BuildError for a file that is none."""
-    import rpm
+    rpm = load_rpm()
 
     header = load_header(path, flags=rpm._RPMVSF_NOSIGNATURES | rpm._RPMVSF_NODIGESTS)
     return Header(
@@ -58,7 +59,7 @@ def read_header(path: Path) -> Header:
 
 def load_header(path: Path, *, flags: int) -> Any:
     """Return librpm's own header of an RPM, checked as far as `flags` let it. Raises BuildError for a file that is none."""
-    import rpm
+    rpm = load_rpm()
 
     transaction = rpm.TransactionSet()
     transaction.setVSFlags(flags)
@@ -75,7 +76,7 @@ def check_digests(path: Path) -> None:
     librpm checks those of the header. The MD5 of header and payload (written by any rpm up to 5) and the payload's SHA-256 (rpm
     4.14 and later) are checked here: no policy of the host has a say in that.
     """
-    import rpm
+    rpm = load_rpm()
 
     header = load_header(path, flags=rpm._RPMVSF_NOSIGNATURES)
     expected = {"MD5": bytes(header[rpm.RPMTAG_SIGMD5] or b"").hex()}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tproxy_rpms.errors import BuildError
+from tproxy_rpms.librpm import load_rpm
 from tproxy_rpms.repro.container import CPIO, HEADER_SIZE, align
 
 CHUNK = 1 << 20
@@ -18,7 +19,7 @@ MOST = 256 << 20
 @contextmanager
 def open_payload(path: Path) -> Iterator[tuple[Any, Any]]:
     """Yield librpm's header and the payload as a stream, decompressed. Raises BuildError where it cannot be read."""
-    import rpm
+    rpm = load_rpm()
 
     transaction = rpm.TransactionSet()
     transaction.setVSFlags(rpm._RPMVSF_NOSIGNATURES | rpm._RPMVSF_NODIGESTS)
@@ -38,7 +39,7 @@ def read_files(path: Path, wanted: Collection[str]) -> dict[str, bytes]:
     Args:
         wanted: paths as the header has them.
     """
-    import rpm
+    rpm = load_rpm()
 
     found: dict[str, bytes] = {}
     room = MOST

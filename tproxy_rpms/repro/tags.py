@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from tproxy_rpms.librpm import load_rpm
+
 Where = Literal["signature header", "header"]
 Check = Literal["", "counted", "zeros", "links", "region"]
 
@@ -138,7 +140,7 @@ def name_tag(number: int, where: Where) -> str:
     """Return a tag's name, as rpm has it, or its number."""
     if where == "signature header":
         return SIGNATURE_NAMES.get(number, f"signature tag {number}")
-    import rpm
+    rpm = load_rpm()
 
     name = PER_FILE[number][0] if number in PER_FILE else rpm.tagnames.get(number, f"tag {number}")
     return str(name).upper() if number in rpm.tagnames else str(name)
