@@ -41,7 +41,7 @@ def make_target(**changes: object) -> Target:
         "repo_checksum": "sha256",
         "repo_compress": "gz",
         "libdir": {"x86_64": "/usr/lib64", "i386": "/usr/lib"},
-        "traits": {"rpm_base": False, "buildroot_tag": False},
+        "traits": {"rpm_base": False, "buildroot_tag": False, "rpm_clamps_times": True},
     }
     return Target(**(fields | changes))  # type: ignore[arg-type]
 

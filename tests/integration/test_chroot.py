@@ -240,6 +240,7 @@ def test_a_second_build_sees_other_surroundings_and_makes_the_same_bytes(
     )
     first, second = builder.build(job), builder.build(variation.job)
     ours, theirs = (read_seen(folder) for folder in (job.logs, variation.job.logs))
+    assert "ld.so" not in (variation.job.logs / "build.log").read_text()  # all that is preloaded was found
     assert ours[:5] == ["/builddir/BUILD", "builder", "1000", "buildhost", "UTC"]
     assert theirs[:5] == ["/var/lib/another/place/BUILD", "somebody", "2345", "elsewhere", "<+1345>-13:45"]
     assert (ours[5:7], theirs[5:7]) == (["C.UTF-8", "."], ["fr_FR.UTF-8", ","])

@@ -152,11 +152,11 @@ class RootStore:
 
     def mmdebstrap_argv(self, arch: Arch, archive: Path) -> list[str]:
         """Return the mmdebstrap call that makes `archive` from the sources on its standard input."""
-        mode = "root" if os.geteuid() == 0 else "unshare"
+        mode, hook = "root" if os.geteuid() == 0 else "unshare", f"set -eu\n{self.setup}{SETUP}"
         return [
             require_tool("mmdebstrap", package="mmdebstrap"), f"--mode={mode}", "--variant=apt",
             f"--architectures={DEBIAN_ARCH[arch]}", f"--include={','.join(self.packages())}",
-            '--aptopt=Acquire::Languages "none"', f"--customize-hook={self.setup}{SETUP}", self.target.suite, str(archive), "-",
+            '--aptopt=Acquire::Languages "none"', f"--customize-hook={hook}", self.target.suite, str(archive), "-",
         ]  # fmt: skip
 
 

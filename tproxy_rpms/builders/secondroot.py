@@ -11,9 +11,8 @@ LOCALE = "fr_FR.UTF-8"
 
 # libfaketime 0.9.10 lacks the calls of 32-bit programs with 64-bit times (date, tar, touch): these lead to those that it has.
 TIME64 = r"""
-#define _TIME_BITS 32
-#include <time.h>
 #ifndef __LP64__
+#include <time.h>
 struct time64 { long long seconds; int nanoseconds, padding; };
 int __clock_gettime64(clockid_t clock, struct time64 *result)
 {

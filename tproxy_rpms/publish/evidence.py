@@ -9,7 +9,7 @@ from urllib.parse import quote
 from tproxy_rpms.builders.describe import JobContent, RootContent
 from tproxy_rpms.publish.origin import Origin
 from tproxy_rpms.publish.statement import strip_credentials
-from tproxy_rpms.publish.surroundings import Checkout
+from tproxy_rpms.publish.tools import Checkout
 from tproxy_rpms.release.model import Arch, Release, Source
 from tproxy_rpms.sources.fetched import Fetched
 from tproxy_rpms.sources.verify import Verdict

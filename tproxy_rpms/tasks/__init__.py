@@ -9,11 +9,28 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from doit import task_params
+
 from tproxy_rpms.errors import TproxyError, UserError
 from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.reporter import LineReporter
 
-STAGES = ("fetch", "verify", "kconfig", "srpm", "root", "rpm", "lock", "gate", "repo", "record", "rebuild", "dump", "doctor")
+STAGES = (
+    "fetch",
+    "verify",
+    "kconfig",
+    "srpm",
+    "root",
+    "rpm",
+    "lock",
+    "gate",
+    "repo",
+    "record",
+    "repro",
+    "rebuild",
+    "dump",
+    "doctor",
+)
 
 # What may be given as NAME=VALUE on doit's command line, with the default.
 VARIABLES = {"release": "centos5", "ccache": "off", "build": "build"}
@@ -85,14 +102,18 @@ def find_database(cut: Cut) -> str:
 
 
 def stage_creator(stage: str, cut: Cut) -> Callable[[], Iterator[dict[str, Any]]]:
-    """Return the function that doit calls to list a stage's tasks; its heading is the stage module's docstring."""
+    """Return the function that doit calls to list a stage's tasks; its heading is the stage module's docstring.
 
-    def creator() -> Iterator[dict[str, Any]]:
-        module = import_module(f"tproxy_rpms.tasks.{stage}")
+    A module with PARAMS takes options behind the stage's name, and gets them as arguments of `create`.
+    """
+    module = import_module(f"tproxy_rpms.tasks.{stage}")
+
+    def creator(**params: Any) -> Iterator[dict[str, Any]]:
         heading = (module.__doc__ or "").splitlines()[0]
-        tasks = [step.to_doit(cut) for step in module.create(cut)]
+        tasks = [step.to_doit(cut) for step in module.create(cut, **params)]
         if all("name" in task for task in tasks):
             yield {"basename": stage, "name": None, "doc": heading}
         yield from tasks
 
-    return creator
+    options = getattr(module, "PARAMS", ())
+    return task_params(list(options))(creator) if options else creator

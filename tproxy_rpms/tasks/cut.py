@@ -102,6 +102,10 @@ class Cut:
         """The folder of the gates' reports, PACKAGE-ARCH.json."""
         return self.build / "gates"
 
+    def verdicts(self, against: str = "") -> Path:
+        """The folder of the verdicts on reproducibility: of second builds, or of comparisons with a published repository."""
+        return self.build / ("repro-published" if against else "repro")
+
     def logs(self, package: Package, arch: Arch) -> Path:
         """The folder of root.log, build.log and state.log of one package and arch."""
         return self.build / "logs" / f"{package.name}-{arch}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from tproxy_rpms.publish.evidence import OUTSIDE, Input, Role
 from tproxy_rpms.store import PACKAGE
 from tproxy_rpms.tasks.cut import Cut
-from tproxy_rpms.tasks.kconfig import fragment_paths
+from tproxy_rpms.tasks.kconfig import list_fragments
 
 # The code that has a part in the packages' bytes; all else only fetches, checks and tells.
 ROOMS = ("builders", "kernel", "packaging")
@@ -51,8 +51,7 @@ def list_project(cut: Cut) -> Iterator[Input]:
         yield from name_inputs(cut, {patch.parent / "series" for patch in patches}, "series")
         if package.kconfig:
             for arch in cut.release.arches:
-                for fragment in package.kconfig.fragments:
-                    yield from name_inputs(cut, fragment_paths(cut.root, fragment, arch), "kconfig")
+                yield from name_inputs(cut, list_fragments(cut.root, package.kconfig, arch), "kconfig")
 
 
 def name_inputs(cut: Cut, paths: Iterable[Path], role: Role) -> Iterator[Input]:

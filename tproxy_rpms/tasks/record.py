@@ -76,7 +76,7 @@ def make(cut: Cut) -> tuple[Path, ...]:
 def gather(cut: Cut) -> "Evidence":
     """Return what the finished cut has left."""
     from tproxy_rpms.publish.evidence import Evidence
-    from tproxy_rpms.publish.surroundings import read_checkout, read_tools
+    from tproxy_rpms.publish.tools import read_checkout, read_tools
     from tproxy_rpms.tasks.inputs import list_inputs
 
     stamps = [cut.stamp("repo", name).stat().st_mtime for name in list_repositories(cut)]
