@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import rpm
 
 from tproxy_rpms.builders import Job, Result
 from tproxy_rpms.cache import files
 from tproxy_rpms.cache.content import ContentCache, open_cache
 from tproxy_rpms.cache.entry import Built, Entry, Kept, read_entry, render_entry
 from tproxy_rpms.cache.fingerprint import Inputs
+from tproxy_rpms.errors import BuildError
+from tproxy_rpms.packaging import header
 from tproxy_rpms.store import digest_file
 
 from .package import SPEC, build_package
@@ -58,9 +61,9 @@ class Scene:
         shutil.rmtree(self.place / "rpms")
         (self.place / "rpms").mkdir()
         kept = {}
-        for rpm in rpms:
-            path = self.place / "rpms" / (name or rpm.name)
-            shutil.copyfile(rpm, path)
+        for one in rpms:
+            path = self.place / "rpms" / (name or one.name)
+            shutil.copyfile(one, path)
             kept[path.name] = Kept(sha256=digest_file(path), size=path.stat().st_size)
         entry = replace(read_entry(self.place / "entry.json", self.inputs), rpms=kept)
         (self.place / "entry.json").write_text(render_entry(entry, self.inputs))
@@ -283,6 +286,29 @@ def test_a_damaged_or_lying_entry_is_told_dropped_and_replaced(
     scene.keep()
     assert scene.take() is not None
     assert [path.name for path in scene.job.results.iterdir()] == [packages.rpm.name]
+
+
+def test_a_payload_is_held_against_its_own_digest_where_there_is_no_md5(
+    packages: Packages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = header.load_header
+
+    class WithoutMd5:
+        """The header of a package that rpm 6 writes."""
+
+        def __init__(self, path: Path, *, flags: int) -> None:
+            self.real = load(path, flags=flags)
+
+        def __getitem__(self, tag: int) -> Any:
+            return None if tag == rpm.RPMTAG_SIGMD5 else self.real[tag]
+
+    monkeypatch.setattr(header, "load_header", WithoutMd5)
+    header.check_digests(packages.rpm)
+    damaged = tmp_path / packages.rpm.name
+    shutil.copyfile(packages.rpm, damaged)
+    flip(damaged, -1)
+    with pytest.raises(BuildError, match="its payload's SHA-256 is"):
+        header.check_digests(damaged)
 
 
 def test_the_first_of_two_stays_and_neither_leaves_a_trace(scene: Scene) -> None:

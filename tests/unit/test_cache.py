@@ -6,10 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from tproxy_rpms.builders import Job, Result
 from tproxy_rpms.cache.content import open_cache
 from tproxy_rpms.cache.entry import Built, DamageError, Entry, Kept, read_entry, render_entry
 from tproxy_rpms.cache.fingerprint import Inputs
 from tproxy_rpms.errors import UserError
+from tproxy_rpms.publish.origin import read_origin
+from tproxy_rpms.store import write_stamp
+from tproxy_rpms.tasks.cut import Cut
+from tproxy_rpms.tasks.rpm import build
+
+from ..conftest import make_release
 
 INPUTS = Inputs(
     builder="chroot", code="c" * 64, arch="x86_64", epoch=1_000_000_000, srpm="5" * 64, root={"content": "0" * 64},
@@ -103,3 +110,34 @@ def test_a_cache_is_named_by_its_whole_path(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="file: not a folder"):
         open_cache(str(tmp_path / "file"), tell=tell)
+
+
+class FakeBuilder:
+    """A builder whose roots nobody can tell before a build."""
+
+    def identify_root(self, arch: str) -> None:
+        return None
+
+    def build(self, job: Job) -> Result:
+        job.results.mkdir(parents=True)
+        (job.results / "hello.rpm").write_text("built")
+        return Result(rpms=(job.results / "hello.rpm",), logs=())
+
+
+def test_a_build_in_a_root_that_nobody_knows_is_neither_taken_nor_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TPROXY_RPMS_CACHE", str(tmp_path / "cache"))
+    cut = Cut(release=make_release(), root=tmp_path)
+    cut.__dict__["builder"] = FakeBuilder()
+    package = cut.release.packages["hello"]
+    (tmp_path / "hello.src.rpm").touch()
+    write_stamp(cut.stamp("srpm", "hello"), inputs={}, outputs=[tmp_path / "hello.src.rpm"])
+    for arch in cut.release.arches:
+        assert [path.name for path in build(cut, package, arch)] == ["hello.rpm"]
+        origin = read_origin(cut.origin(package, arch))
+        assert (origin.origin, origin.fingerprint) == ("built", "")
+        assert origin.started <= origin.finished
+        assert origin.started.endswith("Z")
+    assert capsys.readouterr().out.count("the build roots are not locked") == 1
+    assert not (tmp_path / "cache").exists()

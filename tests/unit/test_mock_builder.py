@@ -209,6 +209,15 @@ def test_configuration_and_locks_shape_a_root(builder: MockBuilder, tmp_path: Pa
     assert builder.root_inputs("x86_64")["locks"] == plain["locks"]
 
 
+def test_only_a_root_whose_packages_are_all_locked_is_known_before_a_build(builder: MockBuilder, tmp_path: Path) -> None:
+    assert builder.identify_root("i386") is None
+    make_lock(builder)
+    locked = replace(builder)  # what a run finds that begins with the lock
+    known = locked.identify_root("i386")
+    assert known == locked.root_inputs("i386")
+    assert str(tmp_path) not in str(known)
+
+
 def test_what_mock_has_done_is_told_for_the_record(builder: MockBuilder, mock: FakeMock, tmp_path: Path) -> None:
     log = tmp_path / "logs" / "root-i386.log"
     assert builder.describe_root("i386", log=log) is None

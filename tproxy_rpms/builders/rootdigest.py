@@ -1,13 +1,12 @@
 """What is in a root's archive, as one digest that does not tell who made the archive, where and how it was packed."""
 
 import hashlib
-import subprocess
 import tarfile
 from pathlib import Path
 
 from tproxy_rpms.errors import RootError
-from tproxy_rpms.process import clean_environment, require_tool
 from tproxy_rpms.store import digest_value
+from tproxy_rpms.tarball import open_tarball
 
 # Folders that no build sees or looks at: /dev is made anew for each, and apt's own hold the mirror of the host that made the
 # root, and an owner that a plain user cannot give.
@@ -19,14 +18,11 @@ def digest_root(archive: Path) -> str:
 
     Raises RootError for an archive that cannot be read.
     """
-    argv = [require_tool("zstd", package="zstd"), "-dcq", "--", str(archive)]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, env=clean_environment()) as process:
-        assert process.stdout is not None
-        try:
-            with tarfile.open(fileobj=process.stdout, mode="r|") as members:
-                found = sorted(describe_member(members, member) for member in members if not member.name.startswith(LEFT_OUT))
-        except (tarfile.TarError, OSError) as error:
-            raise RootError(f"{archive}: not to be read: {error}", hint="remove it: the next run makes it anew") from error
+    try:
+        with open_tarball(archive) as members:
+            found = sorted(describe_member(members, member) for member in members if not member.name.startswith(LEFT_OUT))
+    except tarfile.TarError as error:
+        raise RootError(f"{archive}: not to be read: {error}", hint="remove it: the next run makes it anew") from error
     return digest_value(found)
 
 

@@ -1,18 +1,13 @@
 """The part of a kernel's source that configuring reads, unpacked with suspicion."""
 
 import copy
-import subprocess
 import tarfile
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 from tproxy_rpms.errors import VerifyError
-from tproxy_rpms.process import clean_environment, require_tool
 from tproxy_rpms.store import whole_folder
-
-# What unpacks a tarball, by its ending: beside us, where another core is free, and as fast as it can.
-TOOLS = {".xz": ("xz", "-T0", "-dcq"), ".bz2": ("bzip2", "-dcq"), ".gz": ("gzip", "-dcq")}
+from tproxy_rpms.tarball import open_tarball
 
 NOT_ORIGINAL = "this is not the tarball that its makers published"
 
@@ -34,24 +29,6 @@ def unpack_tree(tarball: Path, directory: Path, *, extra: Collection[str] = ()) 
         except tarfile.TarError as error:
             raise VerifyError(f"{tarball.name}: {error}", hint=NOT_ORIGINAL) from error
     return directory
-
-
-@contextmanager
-def open_tarball(tarball: Path) -> Iterator[tarfile.TarFile]:
-    """Yield a tarball to be read once, from its beginning to its end. Raises tarfile.TarError for one that is torn or none."""
-    name, *options = TOOLS.get(tarball.suffix, ("cat",))
-    argv = [require_tool(name, package=name.replace("xz", "xz-utils")), *options, "--", str(tarball)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=clean_environment()) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        with process.stdout as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
-            yield archive
-            while stream.read(1 << 20):  # up to the checksum behind the last member
-                pass
-        problem = process.stderr.read().decode(errors="replace").strip()
-    if process.returncode:
-        raise tarfile.ReadError(problem or f"{name} ended with status {process.returncode}")
 
 
 def select_member(member: tarfile.TarInfo, links: set[PurePosixPath], extra: Collection[str] = ()) -> tarfile.TarInfo | None:

@@ -11,7 +11,7 @@ from tproxy_rpms.tasks.kconfig import list_fragments
 
 # The code that has a part in the packages' bytes; all else only fetches, checks and tells.
 ROOMS = ("builders", "kernel", "packaging")
-MODULES = ("process.py", "publish/repository.py", "tasks/srpm.py", "tasks/rpm.py", "tasks/kconfig.py")
+MODULES = ("process.py", "tarball.py", "publish/repository.py", "tasks/srpm.py", "tasks/rpm.py", "tasks/kconfig.py")
 
 
 def list_inputs(cut: Cut) -> tuple[Input, ...]:
