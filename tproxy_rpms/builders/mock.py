@@ -13,6 +13,7 @@ from tproxy_rpms.builders import Job, Result, Variation
 from tproxy_rpms.builders.describe import JobContent, RootContent, read_mock_run, split_nevras
 from tproxy_rpms.builders.lock import Lock, compare_roots, join_locks, read_buildroot, read_lock, write_lock
 from tproxy_rpms.builders.mirror import lock_package, make_mirror
+from tproxy_rpms.builders.mockconfig import JOB_CONFIG, KEPT, LOCKED_CONFIG, OWN, SECOND, SECOND_CONFIG
 from tproxy_rpms.builders.mockfailure import DATABASE, describe_failure, read_log
 from tproxy_rpms.builders.mockprocess import CALLER, check_membership, find_mock, give_to_caller, open_stage
 from tproxy_rpms.builders.namespace import BUILD_MEMORY, reserve_memory
@@ -21,65 +22,11 @@ from tproxy_rpms.errors import BuildError, RootError, UserError
 from tproxy_rpms.packaging.header import read_header
 from tproxy_rpms.process import require_tool, run_command
 from tproxy_rpms.release.model import Arch, Release
+from tproxy_rpms.sources.fetch import list_mirrors
 from tproxy_rpms.store import digest_file, digest_tree, digest_value, whole_folder, write_whole
-from tproxy_rpms.surroundings import Surroundings
 
 LOGS = ("root.log", "build.log", "state.log", "mock.log", "hw_info.log", "installed_pkgs.log", "buildroot_lock.json")
 BUILDROOT = "buildroot_lock.json"
-
-# Goes behind a target's own configuration.
-LOCKED_CONFIG = """
-config_opts['dnf.conf'] = \"\"\"
-[main]
-keepcache=1
-system_cachedir=/var/cache/dnf
-debuglevel=2
-reposdir=/dev/null
-logfile=/var/log/yum.log
-obsoletes=1
-gpgcheck=0
-assumeyes=1
-syslog_ident=mock
-syslog_device=
-install_weak_deps=0
-metadata_expire=0
-best=1
-protected_packages=
-
-[locked]
-name=packages of the lock, each checked by its SHA-256
-baseurl=file://{mirror}
-skip_if_unavailable=False
-\"\"\"
-"""
-
-
-# What a build sees of time and place, as in every builder. rpm before 4.14 and kernels before 2.6.38 ask for user and host.
-JOB_CONFIG = """
-config_opts['environment']['SOURCE_DATE_EPOCH'] = '{epoch}'
-config_opts['environment']['TZ'] = '{seen.timezone}'
-config_opts['hostname'] = '{seen.host}'
-config_opts['chrootuser'] = '{seen.user}'
-config_opts['chroothome'] = '{seen.directory}'
-config_opts['macros']['%_topdir'] = '{seen.directory}/build'
-"""
-SECOND_CONFIG = """
-config_opts['environment']['LC_ALL'] = '{seen.locale}'
-config_opts['plugin_conf']['root_cache_enable'] = False
-"""
-OWN = Surroundings(
-    directory="/builddir", host="buildhost", user="mockbuild", timezone="UTC", locale="the configuration's",
-    root="mock's root cache", disk="memory or disk",
-)  # fmt: skip
-SECOND = Surroundings(
-    directory="/var/lib/another/place", host="elsewhere", user="somebody", timezone="<+1345>-13:45", locale="fr_FR.UTF-8",
-    root="installed anew", disk="disk",
-)  # fmt: skip
-KEPT = {
-    "user id": "mock builds as the user who calls it",
-    "clock": "the root has nothing to change it: the time that passes between the two builds is the difference",
-    "umask": "mock sets its own",
-}
 
 # Asks dnf on the host: EL5's rpm cannot read the database that the host's writes. "package=" tells the lines from others.
 LIST_PACKAGES = ("--pm-cmd", "--", "repoquery", "--installed", "--qf", "package=%{name}-%{version}-%{release}.%{arch}\\n")
@@ -235,8 +182,7 @@ class MockBuilder:
     def mirror(self, arch: Arch) -> Path:
         """The repository of an arch's locked packages, fetched and checked."""
         locks = [(path, lock) for (package, of), (path, lock) in self.locks.items() if of == arch]
-        mirrors = [mirror for mirror in (os.environ.get("TPROXY_RPMS_MIRROR", ""), self.release.mirror) if mirror]
-        return make_mirror(join_locks(locks), cache=self.cache, mirrors=mirrors)
+        return make_mirror(join_locks(locks), cache=self.cache, mirrors=list_mirrors(self.release))
 
     @cached_property
     def locks(self) -> dict[tuple[str, Arch], tuple[Path, Lock]]:

@@ -67,7 +67,9 @@ class Cut:
     @property
     def mirrors(self) -> tuple[str, ...]:
         """Folders or URL prefixes that every file from outside is looked for first: the environment's, then the release's."""
-        return tuple(mirror for mirror in (os.environ.get("TPROXY_RPMS_MIRROR", ""), self.release.mirror) if mirror)
+        from tproxy_rpms.sources.fetch import list_mirrors
+
+        return list_mirrors(self.release)
 
     @cached_property
     def builder(self) -> "Builder":
