@@ -1,5 +1,6 @@
 """`doit repro` for real: a small package built twice in real roots, with every cause of difference planted on purpose."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -193,3 +194,27 @@ def test_a_place_without_a_repository_is_told(project: Project, tmp_path: Path) 
     plant(project, {})
     output = project.doit("repro:hello:x86_64", "--against", str(tmp_path / "nothing"), status=31)
     assert str(tmp_path / "nothing") in output
+
+
+@pytest.mark.skipif(shutil.which("diffoscope") is None, reason="no diffoscope on PATH")
+def test_detail_makes_a_page_that_the_verdicts_lead_to(project: Project) -> None:
+    plant(project, {"host name": PLANTED["host name"]})
+    output = project.doit("repro:hello:x86_64", "--detail", "--seconds", "120", "--megabytes=1", status=23)
+    (page,) = (project.folder / "build" / "small" / "repro" / "detail").glob("*.html")
+    assert f"detail: {page}" in output
+    assert f'href="detail/{page.name}"' in (page.parent.parent / "index.html").read_text()
+
+
+def test_without_diffoscope_the_verdict_is_told_all_the_same(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(project, {"host name": PLANTED["host name"]})
+    project.doit("repro:hello:x86_64", status=23)
+    tools = project.folder / "tools"
+    tools.mkdir()
+    for folder in os.environ["PATH"].split(":"):
+        for tool in Path(folder).glob("*"):
+            if tool.name != "diffoscope" and not (tools / tool.name).exists():
+                (tools / tool.name).symlink_to(tool)
+    monkeypatch.setenv("PATH", str(tools))
+    output = project.doit("repro:hello:x86_64", "--detail", status=30)
+    assert "hello x86_64: different" in output
+    assert "install diffoscope-minimal" in output

@@ -69,10 +69,11 @@ def judge(cut: Cut, package: Package, arch: str, **options: Any) -> None:
         report, second = compare_second(cut, package, "x86_64" if arch == "x86_64" else "i386")
     folder = cut.verdicts(wish.against)
     write_report(folder / f"{package.name}-{arch}.json", report)
-    if wish.detail:
-        write_details(report, first=find_first(cut, package, arch), second=second, folder=folder / "detail", wish=wish)
     write_page(cut, folder)
     write_line(sys.stdout, render_table(report))
+    if wish.detail and report.verdict != "identical":
+        write_details(report, first=find_first(cut, package, arch), second=second, folder=folder / "detail", wish=wish)
+        write_page(cut, folder)
     check_verdict(report, folder)
 
 
@@ -156,7 +157,10 @@ def compare_with_published(cut: Cut, package: Package, arch: str, location: str)
 
 
 def write_details(report: "Report", *, first: Sequence[Path], second: Sequence[Path], folder: Path, wish: Wish) -> None:
-    """Have diffoscope make a page for each RPM that is not identical."""
+    """Have diffoscope make a page for each RPM that is not identical, and tell where it lies and what it lacks."""
+    import sys
+
+    from tproxy_rpms.console import write_line
     from tproxy_rpms.repro.detail import write_detail
 
     ours, theirs = ({path.name: path for path in paths} for paths in (first, second))
@@ -164,7 +168,8 @@ def write_details(report: "Report", *, first: Sequence[Path], second: Sequence[P
         name = comparison.file
         if comparison.verdict != "identical" and name in ours and name in theirs:
             page = folder / f"{name}.html"
-            write_detail(ours[name], theirs[name], page=page, seconds=wish.seconds, size=wish.megabytes << 20)
+            lack = write_detail(ours[name], theirs[name], page=page, seconds=wish.seconds, size=wish.megabytes << 20)
+            write_line(sys.stdout, f"detail: {page}" + (f": {lack}" if lack else ""))
 
 
 def write_page(cut: Cut, folder: Path) -> None:
