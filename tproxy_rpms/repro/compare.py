@@ -6,7 +6,6 @@ the list of what equivalent RPMs may differ in.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property, partial
 from itertools import starmap
 from pathlib import Path
@@ -16,6 +15,7 @@ from tproxy_rpms.repro.clue import Swap, find_clues, make_swaps
 from tproxy_rpms.repro.content import explain_content
 from tproxy_rpms.repro.package import CHUNK, Header, RpmFile, count_again, list_paths, read_rpm
 from tproxy_rpms.repro.payload import compare_archives, read_files
+from tproxy_rpms.repro.show import show_attribute, show_tag
 from tproxy_rpms.repro.tags import (
     COMPRESSION,
     DIGEST_ALGORITHM,
@@ -27,7 +27,6 @@ from tproxy_rpms.repro.tags import (
     PATHS,
     PER_FILE,
     SIGNATURE_FOLLOWS_FILES,
-    TIMES,
     Excuse,
     Where,
     find_excuse,
@@ -36,16 +35,11 @@ from tproxy_rpms.repro.tags import (
 from tproxy_rpms.repro.verdict import Comparison, Difference, Surroundings, Verdict
 from tproxy_rpms.store import digest_file
 
-FILEMTIMES, FILEMODES = 1034, 1030
-
 # The type of values that are bytes.
 BINARY = 7
 
 # The end of a region of signatures but for the offset of its index: tag 62, type 7, and 16 bytes.
 REGION = bytes.fromhex("0000003e00000007") + bytes.fromhex("00000010")
-
-# How much of a tag's value is shown.
-SHOWN = 120
 
 
 def compare_sets(
@@ -280,26 +274,3 @@ def holds(excuse: Excuse, raws: Sequence[bytes], counted: Mapping[int, bytes]) -
     if excuse.check == "region":
         return raws[0][:8] + raws[0][12:] == REGION and raws[0][8:9] == b"\xff" and raws[0][11] % 16 == 0
     return excuse.check != "zeros" or not raws[0].strip(b"\0")
-
-
-def show_tag(blob: Blob, tag: int) -> str:
-    """Return a tag's value for people, shortened."""
-    entry = blob.entries.get(tag)
-    if entry is None:
-        return "not there"
-    if tag in TIMES and len(entry.numbers) == 1:
-        return show_time(entry.numbers[0])
-    text = ", ".join(entry.texts) or ", ".join(map(str, entry.numbers[:8])) or entry.data[:40].hex()
-    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
-
-
-def show_attribute(tag: int, value: str) -> str:
-    """Return a file's attribute for people."""
-    if tag == FILEMTIMES and value.isdigit():
-        return show_time(int(value))
-    return f"{int(value):o}" if tag == FILEMODES and value.isdigit() else value
-
-
-def show_time(seconds: int) -> str:
-    """Return seconds since 1970 as date and time in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -3,11 +3,11 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 
 from tproxy_rpms.repro.clue import Clue, Swap, find_clues, mark_all
 from tproxy_rpms.repro.container import INITRAMFS, Container, Member, open_container
 from tproxy_rpms.repro.region import find_regions, first_difference, list_strings, subtract, widen_region
+from tproxy_rpms.repro.show import show_time
 from tproxy_rpms.repro.verdict import Difference
 
 # How many containers within containers are opened; how many places of one file are looked at; how much of a value is shown.
@@ -181,7 +181,7 @@ def describe_gzip(head: bytes) -> str:
 def show_trait(trait: str, value: str) -> str:
     """Return a member's trait for people: times as dates."""
     if trait == "mtime" and value.isdigit():
-        return datetime.fromtimestamp(int(value), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return show_time(int(value))
     return value
 
 
