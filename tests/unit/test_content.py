@@ -151,6 +151,7 @@ def test_traits_of_members_are_told() -> None:
     assert causes(make_tar(one, uid=1000, uname="builder"), make_tar(one, uid=0)) == {("/f > a", "user")}
     assert causes(make_cpio(one, inode=1), make_cpio(one, inode=9)) == {("/f > a", "inode")}
     assert causes(make_zip(b"x", 2020), make_zip(b"x", 2021)) == {("/f > member", "mtime")}
+    assert causes(make_ar(one, mtime=1), make_ar(one, mtime=999_999_999_999)) == {("/f > a/", "mtime")}
 
 
 def test_gzip_headers_and_content_are_told_apart() -> None:

@@ -30,5 +30,8 @@ def show_attribute(tag: int, value: str) -> str:
 
 
 def show_time(seconds: int) -> str:
-    """Return seconds since 1970 as date and time in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Return seconds since 1970 as date and time in UTC; as they are if no calendar goes that far."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return str(seconds)
