@@ -13,7 +13,7 @@ from pathlib import Path
 from tproxy_rpms.gates.blob import Blob
 from tproxy_rpms.repro.clue import Swap, find_clues, make_swaps
 from tproxy_rpms.repro.content import explain_content
-from tproxy_rpms.repro.excuse import holds
+from tproxy_rpms.repro.excuse import has_form, holds
 from tproxy_rpms.repro.package import CHUNK, Header, RpmFile, count_again, list_paths, read_rpm
 from tproxy_rpms.repro.payload import compare_archives, read_files, wraps_nothing_else
 from tproxy_rpms.repro.show import show_attribute, show_tag
@@ -161,10 +161,10 @@ class Pair:
         for tag in sorted(ours.values.keys() | theirs.values.keys()):
             values = [header.values.get(tag, ()) for header in (ours, theirs)]
             excuse = find_excuse(tag, "signature header")
-            lies = excuse is not None and excuse.check == "counted" and not holds(excuse, values[0], counted[0])
-            if values[0] == values[1] and not lies:
-                continue
             good = excuse is not None and all(starmap(partial(holds, excuse), zip(values, counted, strict=True)))
+            # The same digest of two files that differ is a lie of one of them.
+            if values[0] == values[1] and (excuse is None or excuse.check != "counted" or good):
+                continue
             cause = excuse.cause if excuse and good else "consequence" if changed and tag in SIGNATURE_FOLLOWS_FILES else "tag"
             yield self.tell_tag(tag, "signature header", cause=cause, excused=good)
 
@@ -175,9 +175,12 @@ class Pair:
         others = ours.values.keys() != theirs.values.keys()
         for tag in sorted(tag for tag in tags if ours.values.get(tag) != theirs.values.get(tag)):
             excuse = find_excuse(tag, "header")
-            forms = [[(value.kind, value.count) for value in header.values.get(tag, ())] for header in self.headers]
-            whole = len(forms[0]) == 1 and forms[0] == forms[1]
-            if excuse and whole and forms[0][0][0] == excuse.kind and (excuse.check != "links" or self.same_links):
+            sides = [header.values.get(tag, ()) for header in self.headers]
+            if (
+                excuse
+                and all(len(side) == 1 and has_form(excuse, side[0]) for side in sides)
+                and (excuse.check != "links" or self.same_links)
+            ):
                 yield self.tell_tag(tag, "header", cause=excuse.cause, excused=True)
             elif tag in COMPRESSION:
                 yield self.tell_tag(tag, "header", cause="compression")

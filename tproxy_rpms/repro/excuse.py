@@ -11,12 +11,19 @@ from tproxy_rpms.repro.tags import BINARY, STRINGS, Excuse
 REGION = bytes.fromhex("0000003e00000007") + bytes.fromhex("00000010")
 
 
+def has_form(excuse: Excuse, value: Value) -> bool:
+    """Tell whether a value has the type that an excuse is for, and as many values: one, but of lists."""
+    if value.kind == BINARY == excuse.kind:
+        return value.count == len(value.raw)
+    return value.kind == excuse.kind and (value.count == 1 or value.kind == STRINGS or excuse.check == "links")
+
+
 def holds(excuse: Excuse, values: Sequence[Value], counted: Mapping[int, bytes]) -> bool:
     """Tell whether an excuse holds for one side; a tag that is not there is always excused, one that is there twice never."""
     if len(values) != 1:
         return not values
     (value,) = values
-    if value.kind != excuse.kind or (value.kind != STRINGS and value.count != (len(value.raw) if value.kind == BINARY else 1)):
+    if not has_form(excuse, value):
         return False
     if excuse.check == "counted":
         return value.raw == counted[excuse.number]
