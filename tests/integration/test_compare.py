@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tproxy_rpms.errors import BuildError
+from tproxy_rpms.gates.artifact import read_artifact
 from tproxy_rpms.repro.compare import compare_rpms, compare_sets
 from tproxy_rpms.repro.package import RpmFile, read_rpm
 from tproxy_rpms.repro.tags import EXCUSED, find_excuse
@@ -87,16 +88,18 @@ def test_no_flipped_byte_is_ever_excused_but_in_excused_tags(pair: tuple[Path, P
     assert "identical" not in verdicts and "different" in verdicts
 
 
-@pytest.mark.parametrize("kind", ["RSA", "old RSA", "old DSA", "EdDSA"])
+@pytest.mark.parametrize("kind", ["RSA", "old RSA", "V3 RSA", "DSA", "old DSA", "EdDSA"])
 def test_signed_and_unsigned_are_equivalent_and_no_file_is_touched(kind: str, pair: tuple[Path, Path], tmp_path: Path) -> None:
     kinds = {
-        "RSA": ("RSA", 2048, "gpg"), "old RSA": ("RSA", 2048, "gpg1"), "old DSA": ("DSA", 1024, "gpg1"),
-        "EdDSA": ("EDDSA\nKey-Curve: ed25519", 256, "gpg"),
+        "RSA": ("RSA", 2048, "gpg", []), "old RSA": ("RSA", 2048, "gpg1", []), "DSA": ("DSA", 2048, "gpg", []),
+        "V3 RSA": ("RSA", 2048, "gpg1", ["--force-v3-sigs", "--digest-algo", "SHA256"]),
+        "old DSA": ("DSA", 1024, "gpg1", ["--digest-algo", "SHA1"]), "EdDSA": ("EDDSA\nKey-Curve: ed25519", 256, "gpg", []),
     }  # fmt: skip
-    algorithm, bits, program = kinds[kind]
+    algorithm, bits, program, options = kinds[kind]
     key = Key(tmp_path / "home", kind=algorithm, bits=bits, program=program)
     for path in pair:
-        signed = key.sign(path, tmp_path)
+        signed = key.sign(path, tmp_path, *options)
+        assert {one.says[:2] for one in read_artifact(signed).signatures} == {"V3" if kind == "V3 RSA" else "V4"}
         before = digest_file(path), digest_file(signed)
         comparison = compare(path, signed)
         assert comparison.verdict == "equivalent", comparison.differences

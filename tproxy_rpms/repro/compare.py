@@ -4,7 +4,7 @@ The payload's bytes and every tag of both headers are compared as they lie in th
 the list of what equivalent RPMs may differ in.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import starmap
@@ -23,8 +23,11 @@ from tproxy_rpms.repro.tags import (
     FILEDEVICES,
     FILEDIGESTS,
     FILEINODES,
+    FILELINKTOS,
     FOLLOWS_FILES,
     FOLLOWS_TAGS,
+    LISTS,
+    MOVES,
     PATHS,
     PER_FILE,
     SIGNATURE_FOLLOWS_FILES,
@@ -211,29 +214,36 @@ class Pair:
         moved = next((pair for pair in zip(*names, strict=False) if pair[0] != pair[1]), None)
         if moved and sets[0] == sets[1]:
             yield Difference(kind="file", place="the payload", cause="archive order", first=moved[0], second=moved[1])
-        yield from self.compare_attributes(common)
-        yield from self.compare_contents(self.list_changed(common))
+        links = self.table(FILELINKTOS)
+        relinked = {name for name in common if links[0].get(name) != links[1].get(name)}  # they have no content of their own
+        changed = self.list_changed([name for name in common if name not in relinked])
+        yield from self.compare_attributes(common, changed=relinked.union(changed))
+        yield from self.compare_contents(changed)
 
     def table(self, tag: int) -> tuple[dict[str, str], dict[str, str]]:
         """Return path → the value of a per-file tag for both."""
         tables = []
         for header in self.headers:
-            values = header.blob.texts(tag) or header.blob.numbers(tag)
+            values: Sequence[object] = header.blob.texts(tag) or header.blob.numbers(tag)
+            if tag in LISTS:
+                listed = dict(enumerate(header.blob.texts(LISTS[tag])))
+                values = [listed.get(number, "") for number in header.blob.numbers(tag)]
             tables.append({name: str(value) for name, value in zip(list_paths(header), values, strict=False)})
         return tables[0], tables[1]
 
-    def compare_attributes(self, common: Sequence[str]) -> Iterator[Difference]:
-        """Yield differing attributes of the files that both have."""
+    def compare_attributes(self, common: Sequence[str], *, changed: Collection[str]) -> Iterator[Difference]:
+        """Yield differing attributes of the files that both have. `changed`: those whose content differs, too."""
         for tag, (_, cause) in PER_FILE.items():
             ours, theirs = self.table(tag)
-            if not cause or ours == theirs:
+            if not cause or tag in MOVES or ours == theirs:
                 continue
             for name in common:
                 first, second = ours.get(name, ""), theirs.get(name, "")
                 if first != second:
                     place = name if cause != "tag" else f"{name} ({PER_FILE[tag][0]})"
                     shown = show_attribute(tag, first), show_attribute(tag, second)
-                    yield Difference(kind="file", place=place, cause=cause, first=shown[0], second=shown[1])
+                    why = "consequence" if tag in LISTS and name in changed else cause
+                    yield Difference(kind="file", place=place, cause=why, first=shown[0], second=shown[1])
 
     def list_changed(self, common: Sequence[str]) -> list[str]:
         """Return the files whose digest or size differs; all files where the digests cannot be compared."""

@@ -106,6 +106,10 @@ PER_FILE: Mapping[int, tuple[str, str]] = {
     1045: ("FILEVERIFYFLAGS", "tag"), 1097: ("FILELANGS", "tag"), 1140: ("FILECOLORS", "tag"), 5010: ("FILECAPS", "tag"),
     5115: ("FILEMIMEINDEX", "tag"), 1143: ("FILEDEPENDSX", "tag"), 1144: ("FILEDEPENDSN", "tag"),
 }  # fmt: skip
+# Arrays of places in a list → the list: what is compared is what stands there.
+LISTS: Mapping[int, int] = {1141: 1142, 5115: 5116}  # FILECLASS CLASSDICT, FILEMIMEINDEX MIMEDICT
+# Where a file's dependencies begin in the list of all: that moves with those of the files before it.
+MOVES = frozenset({1143})  # FILEDEPENDSX
 # The arrays that make up the paths: what differs there is told as missing files, or as another order.
 PATHS = frozenset({1027, 1116, 1117, 1118})  # OLDFILENAMES DIRINDEXES BASENAMES DIRNAMES
 # What changes when a file's content, attributes or place do, in the header …
@@ -127,7 +131,7 @@ SIGNATURE_FOLLOWS_FILES = frozenset({1007, 271})  # PAYLOADSIZE LONGARCHIVESIZE
 COMPRESSION = frozenset({1125, 1126})  # PAYLOADCOMPRESSOR PAYLOADFLAGS
 FOLLOWS_TAGS = frozenset({63})  # HEADERIMMUTABLE: how many tags there are
 DIGEST_ALGORITHM = 5011  # FILEDIGESTALGO
-FILEDIGESTS = 1035
+FILEDIGESTS, FILELINKTOS = 1035, 1036
 FILEDEVICES, FILEINODES = 1095, 1096
 TIMES = frozenset({1006, 1034, 1080})  # BUILDTIME FILEMTIMES CHANGELOGTIME
 
