@@ -42,6 +42,7 @@ class Made:
     Fields:
         tags: tag → what it is instead of, or besides, the usual; None leaves it out. signature: the same of the signature header.
         files: path → content. digests: what the header says of them, if not the truth. level: of the payload's gzip.
+        inode: of the first file. linked: whether the archive gives the second file the inode of the first; the header does not.
         behind: bytes behind the payload. slack: bytes behind the header's data.
     """
 
@@ -51,6 +52,7 @@ class Made:
     digests: Sequence[str] = ()
     level: int = 9
     inode: int = 1
+    linked: bool = False
     behind: bytes = b""
     slack: bytes = b""
 
@@ -81,6 +83,8 @@ def write_rpm(path: Path, made: Made) -> Path:
     """Write an RPM; its digests and its size are true but for what `signature` says."""
     tags = make_tags(made)
     archive = make_cpio(*((f".{name}", content) for name, content in made.files.items()), inode=made.inode)
+    if made.linked:
+        archive = archive.replace(b"070701%08x" % (made.inode + 1), b"070701%08x" % made.inode, 1)
     payload = gzip.compress(archive, made.level, mtime=0) + made.behind
     tags |= {5092: text(hashlib.sha256(payload).hexdigest(), kind=STRINGS)}
     kept = {tag: value for tag, value in (tags | dict(made.tags)).items() if value}

@@ -166,6 +166,12 @@ def test_bytes_behind_the_payload_are_different_whatever_else_is_excused(tmp_pat
     assert wraps_nothing_else(rpm.path, rpm.payload_at) and not wraps_nothing_else(rpm.path, rpm.payload_at - 1)
 
 
+def test_hard_links_in_the_archive_alone_are_different(tmp_path: Path) -> None:
+    quiet: dict[int, Tag | None] = {5092: text("2" * 64, kind=STRINGS)}
+    assert compare(tmp_path, Made(tags=quiet, linked=True), Made(tags=quiet, inode=40, linked=True)).verdict == "equivalent"
+    assert compare(tmp_path, Made(tags=quiet), Made(tags=quiet, inode=40, linked=True)).verdict == "different"
+
+
 def test_inodes_are_excused_only_with_devices_beside_them(tmp_path: Path) -> None:
     without: dict[int, Tag | None] = {5092: text("2" * 64, kind=STRINGS), 1095: None}
     linked = without | {1096: numbers(7, 7)}

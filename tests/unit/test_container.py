@@ -102,7 +102,8 @@ def make_xz_kernel(content: bytes, *, version: int = 0x20F) -> bytes:
     head[0x202:0x206] = b"HdrS"
     struct.pack_into("<H", head, 0x206, version)
     struct.pack_into("<I", head, 0x248, 0x200)
-    head[0x500:0x503] = b"\x1f\x8b\x08"
+    decoy = compress_gzip(b"decoy") if version >= 0x208 else b"\x1f\x8b\x08"  # without an address only a broken one is told apart
+    head[0x500 : 0x500 + len(decoy)] = decoy
     return bytes(head) + lzma.compress(content, format=lzma.FORMAT_XZ) + b"behind"
 
 
