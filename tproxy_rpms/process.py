@@ -36,6 +36,13 @@ class CommandError(HostError):
         self.output = output
 
 
+class OverdueError(CommandError):
+    """A command of the host was ended because its time was up; `output` is empty, unless it has a log."""
+
+    def __init__(self, argv: Sequence[str], seconds: float, output: str) -> None:
+        super().__init__(argv, -signal.SIGTERM, output, hint=f"it was given {seconds:g} seconds")
+
+
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment for a command: C.UTF-8, UTC, the few names of `PASSED_ON`, and `extra`."""
     passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
@@ -58,6 +65,7 @@ def run_command(
     env: Mapping[str, str] | None = None,
     stdin: str = "",
     check: bool = True,
+    seconds: float | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end and return it with its standard output.
 
@@ -66,6 +74,7 @@ def run_command(
         log: a file that standard output and error are appended to; `stdout` of the result is then empty.
         stdin: text for the command's standard input.
         check: raise CommandError when the command fails.
+        seconds: how long it may take, no limit if None. Raises OverdueError after that.
 
     The command leads a process group of its own, is killed with it when we are interrupted, and dies with the thread
     that started it (PR_SET_PDEATHSIG).
@@ -80,10 +89,12 @@ def run_command(
             cwd=cwd, env=clean_environment(env), text=True, errors="replace", start_new_session=True,
         )  # fmt: skip
         try:
-            stdout, stderr = process.communicate(stdin)
+            stdout, stderr = process.communicate(stdin, timeout=seconds)
         except BaseException:
             stop_group(process)
             raise
+    except subprocess.TimeoutExpired as error:
+        raise OverdueError(words, seconds or error.timeout, log.read_text(errors="replace") if log else "") from error
     except FileNotFoundError as error:
         raise HostError(f"{error.filename}: not found", hint="start through ./run, which installs what is needed") from error
     finally:
