@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,9 @@ import pytest
 from tproxy_rpms.release.model import Package, Release, Target
 
 ROOT = Path(__file__).parent.parent
+
+# A developer's cache of finished builds is not for tests: each that wants one names its own.
+os.environ.pop("TPROXY_RPMS_CACHE", None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,7 +41,7 @@ def make_target(**changes: object) -> Target:
         "repo_checksum": "sha256",
         "repo_compress": "gz",
         "libdir": {"x86_64": "/usr/lib64", "i386": "/usr/lib"},
-        "traits": {"rpm_base": False, "buildroot_tag": False},
+        "traits": {"rpm_base": False, "buildroot_tag": False, "rpm_clamps_times": True, "optflags": ""},
     }
     return Target(**(fields | changes))  # type: ignore[arg-type]
 

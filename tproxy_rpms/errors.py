@@ -61,6 +61,12 @@ class VerifyError(UserError):
     exit_code = 15
 
 
+class RecordError(UserError):
+    """A record of a cut cannot be read, or this checkout is not the one that it speaks of."""
+
+    exit_code = 16
+
+
 class BuildError(TproxyError):
     """rpmbuild failed inside a build root, or left something else than was asked for."""
 
@@ -75,6 +81,24 @@ class GateError(BuildError):
     def __init__(self, findings: Sequence[str], *, hint: str = "") -> None:
         super().__init__("\n".join(findings), hint=hint)
         self.findings = tuple(findings)
+
+
+class EquivalentError(BuildError):
+    """A second build gave other bytes, but only in tags that need not agree: build time, build host, signatures."""
+
+    exit_code = 22
+
+
+class DifferentError(BuildError):
+    """A second build gave something else."""
+
+    exit_code = 23
+
+
+class RebuildError(GateError):
+    """A rebuild gave other bytes than the record tells of. `findings` holds every file."""
+
+    exit_code = 24
 
 
 class HostError(TproxyError):

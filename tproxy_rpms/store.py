@@ -43,9 +43,8 @@ def digest_tree(root: Path) -> str:
 def digest_code(*rooms: str) -> str:
     """Return a digest of the code (Python and shell) in the named rooms, and of what of the ground floor shapes results."""
     files = [path for room in rooms for path in (PACKAGE / room).iterdir() if path.suffix in (".py", ".sh")]
-    return digest_value(
-        [(str(path.relative_to(PACKAGE)), digest_file(path)) for path in sorted([*files, PACKAGE / "process.py"])]
-    )
+    files += [PACKAGE / name for name in ("process.py", "tarball.py")]
+    return digest_value([(str(path.relative_to(PACKAGE)), digest_file(path)) for path in sorted(files)])
 
 
 @contextlib.contextmanager

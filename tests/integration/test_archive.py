@@ -5,14 +5,16 @@ import hashlib
 import io
 import subprocess
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tproxy_rpms.console import Console
 from tproxy_rpms.errors import FetchError
 from tproxy_rpms.release.model import Archive, Source
 from tproxy_rpms.sources.apt import PrivateApt
-from tproxy_rpms.sources.archive import fetch_from_archive
+from tproxy_rpms.sources.archive import fetch_from_archive, fetch_pinned
 from tproxy_rpms.sources.fetched import read_fetched
 
 MEMBER = "usr/src/linux-source-6.1.tar.xz"
@@ -139,3 +141,51 @@ def test_a_member_that_is_not_in_the_package(apt: PrivateApt, tmp_path: Path) ->
     source = Source(name="linux", archive=Archive(kind="binary", package="linux-source-6.1", member="usr/src/other.tar.xz"))
     with pytest.raises(FetchError, match=r"no file usr/src/other\.tar\.xz in it"):
         fetch_from_archive(source, directory=tmp_path / "out", apt=apt)
+
+
+PINNED = replace(
+    LINUX,
+    filename="linux-source-6.1.tar.xz",
+    digests={"sha256": hashlib.sha256(b"linux 6.1.9-1").hexdigest()},
+    archive=replace(LINUX.archive, version="6.1.9-1"),
+)
+
+
+def test_a_pinned_version_is_taken_though_there_is_a_newer_one(apt: PrivateApt, tmp_path: Path) -> None:
+    fetched = fetch_from_archive(PINNED, directory=tmp_path / "out", apt=apt)
+    assert fetched.package == "linux-source-6.1=6.1.9-1"
+    assert (tmp_path / "out" / fetched.file).read_bytes() == b"linux 6.1.9-1"
+
+
+def test_another_version_than_the_pinned_one_is_refused_with_the_cure(apt: PrivateApt, tmp_path: Path) -> None:
+    gone = replace(PINNED, archive=replace(PINNED.archive, version="6.1.8-1"))
+    with pytest.raises(FetchError) as caught:
+        fetch_from_archive(gone, directory=tmp_path / "out", apt=apt)
+    text = "linux: pinned is linux-source-6.1=6.1.8-1, but the host's archive has 6.1.10-1, 6.1.9-1"
+    assert caught.value.message == text
+    assert (
+        f"TPROXY_RPMS_MIRROR=FOLDER names a folder that has linux-source-6.1.tar.xz with the SHA-256 {gone.digests['sha256']}"
+        in (caught.value.hint)
+    )
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_the_pinned_version_with_other_bytes_is_refused(apt: PrivateApt, tmp_path: Path) -> None:
+    other = replace(PINNED, digests={"sha256": "0" * 64})
+    with pytest.raises(FetchError, match=f"of 6.1.9-1 has the SHA-256 {PINNED.digests['sha256']}, pinned is linux-source"):
+        fetch_from_archive(other, directory=tmp_path / "out", apt=apt)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_mirror_has_what_the_archive_has_no_more(tmp_path: Path) -> None:
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    (mirror / PINNED.filename).write_bytes(b"linux 6.1.9-1")
+    fetched = fetch_pinned(PINNED, directory=tmp_path / "out", mirrors=[str(mirror)], console=Console())
+    assert fetched is not None
+    assert (fetched.version, fetched.package) == ("6.1.9", "linux-source-6.1=6.1.9-1")
+    assert fetched.origin == (mirror / PINNED.filename).as_uri()
+    assert read_fetched(tmp_path / "out", "linux") == fetched
+    (mirror / PINNED.filename).write_bytes(b"linux 6.1.9-2")
+    assert fetch_pinned(PINNED, directory=tmp_path / "other", mirrors=[str(mirror)], console=Console()) is None
+    assert fetch_pinned(LINUX, directory=tmp_path / "other", mirrors=[str(mirror)], console=Console()) is None

@@ -1,10 +1,12 @@
 """Real builds of a small package in real build roots: clean, closed, and gone when they should be."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -161,6 +163,7 @@ def test_a_killed_run_leaves_no_mount_and_no_process_and_the_next_goes_on(builde
     job = make_job(builder, tmp_path, build=word)
     code = f"""
 import sys
+from dataclasses import replace
 from pathlib import Path
 from tproxy_rpms.builders import Job
 from tproxy_rpms.builders.chroot import create
@@ -224,3 +227,28 @@ def test_results_are_the_protocols(builder: ChrootBuilder, tmp_path: Path) -> No
     assert isinstance(result, Result)
     assert [log.name for log in result.logs] == ["root.log", "build.log", "state.log"]
     assert "end rpmbuild status 0" in (tmp_path / "logs" / "state.log").read_text()
+
+
+@pytest.mark.parametrize("arch", ARCHES)
+def test_a_second_build_sees_other_surroundings_and_makes_the_same_bytes(
+    builder: ChrootBuilder, tmp_path: Path, arch: Arch
+) -> None:
+    look = 'echo "seen: $(pwd) $(id -un) $(id -u) $(hostname) $TZ $LC_ALL $(locale decimal_point) $(date +%%s) $(umask)"'
+    job = make_job(builder, tmp_path, arch=arch, build=f"{look}; touch probe")
+    variation = builder.vary(
+        replace(job, results=tmp_path / "second", logs=tmp_path / "second-logs"), log=tmp_path / "second-root.log"
+    )
+    first, second = builder.build(job), builder.build(variation.job)
+    ours, theirs = (read_seen(folder) for folder in (job.logs, variation.job.logs))
+    assert "ld.so" not in (variation.job.logs / "build.log").read_text()  # all that is preloaded was found
+    assert ours[:5] == ["/builddir/BUILD", "builder", "1000", "buildhost", "UTC"]
+    assert theirs[:5] == ["/var/lib/another/place/BUILD", "somebody", "2345", "elsewhere", "<+1345>-13:45"]
+    assert (ours[5:7], theirs[5:7]) == (["C.UTF-8", "."], ["fr_FR.UTF-8", ","])
+    assert 390 * 86400 < int(theirs[7]) - int(ours[7]) < 410 * 86400
+    assert variation.first.root != variation.second.root
+    assert [rpm.read_bytes() for rpm in first.rpms] == [rpm.read_bytes() for rpm in second.rpms]
+
+
+def read_seen(logs: Path) -> list[str]:
+    (line,) = re.findall(r"^seen: (.*)$", (logs / "build.log").read_text(), re.MULTILINE)
+    return str(line).split()

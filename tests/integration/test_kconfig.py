@@ -24,7 +24,8 @@ MISSION = ("NETFILTER_XT_TARGET_TPROXY", "NETFILTER_XT_MATCH_SOCKET", "NET_IPGRE
 
 def list_tarballs() -> list[Path]:
     named = [Path(name) for name in os.environ.get("TPROXY_RPMS_KERNELS", "").split(":") if name]
-    return [*named, *sorted(ROOT.glob("build/*/sources/linux-*.tar.*[z2]"))]
+    fetched = sorted(path for path in ROOT.glob("build/*/sources/linux-*.tar.*[z2]") if ".bad-" not in path.name)
+    return [*named, *fetched]
 
 
 @pytest.fixture(scope="module", params=list_tarballs() or [None], ids=lambda path: path.name if path else "none")
@@ -35,7 +36,9 @@ def tree(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def read_shipped(arch: Arch) -> tuple[Fragment, ...]:
-    paths = [ROOT / "kconfig" / f"{name}{part}.config" for name in ("tproxy", "guest") for part in ("", f".{arch}")]
+    paths = [
+        ROOT / "kconfig" / f"{name}{part}.config" for name in ("reproducible", "tproxy", "guest") for part in ("", f".{arch}")
+    ]
     return read_fragments([path for path in paths if path.exists()])
 
 

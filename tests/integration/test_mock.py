@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import shutil
 import signal
 import subprocess
@@ -359,3 +360,17 @@ def test_a_locked_root_and_a_killed_mock(
     (rpm,) = builder.build(quick).rpms
     assert rpm.is_file(), "the next run goes on from there"
     assert not left.exists(), "and removes what a killed one has left"
+
+
+def test_a_second_build_sees_other_surroundings_and_makes_the_same_bytes(builder: MockBuilder, tmp_path: Path) -> None:
+    builder.make_root("x86_64", log=tmp_path / "logs" / "root-x86_64.log")
+    job = make_job(builder, build='echo "seen: $(pwd) $(whoami) $(hostname) $TZ ${LC_ALL:-$LANG} %{?_smp_mflags}"')
+    variation = builder.vary(replace(job, results=tmp_path / "second", logs=tmp_path / "second-logs"), log=tmp_path / "root.log")
+    first, second = builder.build(job), builder.build(variation.job)
+    logs = [(folder / "build.log").read_text() for folder in (job.logs, variation.job.logs)]
+    assert re.search(r"^seen: /builddir/build/BUILD\S* mockbuild buildhost UTC C -j2$", logs[0], re.MULTILINE)
+    assert re.search(
+        r"^seen: /var/lib/another/place/build/BUILD\S* somebody elsewhere <\+1345>-13:45 fr_FR.UTF-8 -j", logs[1], re.MULTILINE
+    )
+    assert [rpm.read_bytes() for rpm in first.rpms] == [rpm.read_bytes() for rpm in second.rpms]
+    assert "user id" in variation.kept

@@ -1,6 +1,7 @@
 """Every spec of every release, rendered and read by the real rpmspec."""
 
 import io
+import os
 import subprocess
 import tarfile
 from pathlib import Path
@@ -15,6 +16,29 @@ ROOT = Path(__file__).parents[2]
 RELEASES = {path.stem: load_release(path.stem, root=ROOT) for path in sorted((ROOT / "releases").glob("*.toml"))}
 VERSIONS = {"linux": "6.1.192", "iptables": "1.8.9", "squid": "5.7"}
 CASES = [(release, package) for release in RELEASES.values() for package in release.packages.values()]
+
+DOCS = "/usr/share/doc/probe-1"
+PROBE = """\
+{% import "preamble.j2" as preamble with context %}
+{% include "preamble.j2" %}
+Name: probe
+Summary: A probe
+License: MIT
+Group: Applications/System
+{{ preamble.tags() }}
+%description
+A probe.
+%install
+rm -rf %{buildroot}
+mkdir -p %{buildroot}/usr/share/probe/sub %{buildroot}%{docs}
+touch -d @1000000000 %{buildroot}/usr/share/probe/old
+touch %{buildroot}/usr/share/probe/new %{buildroot}%{docs}/text
+ln -s nowhere %{buildroot}/usr/share/probe/link
+%files
+/usr/share/probe
+%doc %{docs}
+{{ preamble.changelog() }}
+"""
 
 
 def render(release: Release, package: Package, folder: Path) -> Path:
@@ -87,3 +111,45 @@ def test_every_init_script_is_a_shell_script() -> None:
     assert scripts
     for script in scripts:
         subprocess.run(["sh", "-n", str(script)], check=True)
+
+
+@pytest.mark.parametrize("arch", ["x86_64", "i386"])
+def test_a_target_whose_rpm_does_not_clamp_times_has_the_spec_do_it(arch: Arch, tmp_path: Path) -> None:
+    """Built by an rpm that is told to know no epoch, as EL5's does not; symbolic links and folders too."""
+    release, epoch = RELEASES["centos5"], RELEASES["centos5"].epoch
+    specs = tmp_path / "specs"
+    specs.mkdir()
+    (specs / "preamble.j2").write_text((ROOT / "specs" / "preamble.j2").read_text())
+    (specs / "probe.spec.j2").write_text(PROBE)
+    package = Package(name="probe", spec="probe", sources=())
+    text = render_spec(release, package, root=tmp_path, version="1", sources=[], files=[], patches=[])
+    switched = text.replace("%global clamp_mtime_to_source_date_epoch 1", "%global clamp_mtime_to_source_date_epoch 0")
+    (tmp_path / "probe.spec").write_text(switched.replace("%global source_date_epoch_from_changelog 1", ""))
+    environment = {key: value for key, value in os.environ.items() if key != "SOURCE_DATE_EPOCH"}
+    argv = [
+        "rpmbuild",
+        "-bb",
+        "--nodeps",
+        "--target",
+        RPM_ARCH[arch],
+        "--define",
+        f"_topdir {tmp_path}",
+        f"{tmp_path}/probe.spec",
+    ]
+    result = subprocess.run(argv, capture_output=True, text=True, env=environment)
+    assert result.returncode == 0, result.stderr
+    (rpm,) = (tmp_path / "RPMS").rglob("*.rpm")
+    listing = subprocess.run(
+        ["rpm", "-qp", "--qf", "[%{FILENAMES} %{FILEMTIMES}\\n]", rpm], capture_output=True, text=True
+    ).stdout
+    times = {name: int(time) for name, time in (line.split() for line in listing.splitlines())}
+    assert times.pop("/usr/share/probe/old") == 1_000_000_000
+    assert set(times) == {
+        "/usr/share/probe",
+        "/usr/share/probe/link",
+        "/usr/share/probe/new",
+        "/usr/share/probe/sub",
+        DOCS,
+        f"{DOCS}/text",
+    }
+    assert set(times.values()) == {epoch}

@@ -245,7 +245,7 @@ def test_every_tool_that_the_code_asks_for_is_looked_for(project: Path, fake: Fa
     code = "".join(path.read_text() for path in (project / "tproxy_rpms").rglob("*.py"))
     asked = set(re.findall(r'require_tool\("([^"]+)"', code))
     assert len(asked) >= 7
-    assert asked - known == {"mock"}, "mock has a check of its own"
+    assert asked - known == {"mock", "diffoscope"}, "mock has a check of its own, diffoscope is called when it is asked for"
 
 
 def test_run_installs_the_packages_that_the_doctor_names(project: Path, fake: Fake) -> None:

@@ -1,5 +1,6 @@
 """Fragments: what a line means, and what is said of one that means nothing."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tproxy_rpms.errors import KconfigError
+from tproxy_rpms.kernel.audit import audit_config, check_audit
 from tproxy_rpms.kernel.fragment import list_all, parse_fragment, read_fragments
 from tproxy_rpms.release.load import load_release
-from tproxy_rpms.release.model import Arch
-from tproxy_rpms.tasks.kconfig import fragment_paths
+from tproxy_rpms.release.model import Arch, Kconfig
+from tproxy_rpms.tasks.kconfig import list_fragments
 
 from ..conftest import ROOT
 
@@ -83,6 +85,44 @@ def test_the_shipped_fragments_are_valid(path: Path) -> None:
 def test_the_fragments_of_every_release_go_together(path: Path, arch: Arch) -> None:
     for package in load_release(path.stem, root=ROOT).packages.values():
         if package.kconfig:
-            paths = [file for name in package.kconfig.fragments for file in fragment_paths(ROOT, name, arch)]
+            paths = list_fragments(ROOT, package.kconfig, arch)
             symbols = {demand.symbol for demand in list_all(read_fragments(paths))}
             assert {"NETFILTER_XT_TARGET_TPROXY", "NETFILTER_XT_MATCH_SOCKET", "NET_IPGRE"} <= symbols
+
+
+def test_what_makes_builds_differ_is_forbidden_to_every_kernel_and_the_reason_told(tmp_path: Path) -> None:
+    (tmp_path / "kconfig").mkdir()
+    for name in ("reproducible", "tproxy"):
+        (tmp_path / "kconfig" / f"{name}.config").write_bytes((ROOT / "kconfig" / f"{name}.config").read_bytes())
+    (tmp_path / "kconfig" / "mine.config").write_text("CONFIG_MODULE_SIG=y\n")
+    kconfig = Kconfig(base="slim", fragments=("tproxy", "mine"))
+    with pytest.raises(KconfigError) as caught:
+        read_fragments(list_fragments(tmp_path, kconfig, "i386"))
+    assert caught.value.exit_code == 12
+    (line,) = caught.value.message.splitlines()
+    assert re.search(
+        r"mine\.config:1: CONFIG_MODULE_SIG=y, but \S+reproducible\.config:\d+ says # CONFIG_MODULE_SIG is not set", line
+    )
+    assert "because each build makes itself a key" in line
+
+
+def test_a_fragment_that_names_it_too_has_it_once(tmp_path: Path) -> None:
+    kconfig = Kconfig(base="slim", fragments=("tproxy", "reproducible"))
+    names = [path.name for path in list_fragments(ROOT, kconfig, "i386")]
+    assert names.count("reproducible.config") == 1
+
+
+def test_what_another_option_switches_on_is_refused_with_the_reason(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text("CONFIG_SECURITY_LOCKDOWN_LSM=y\nCONFIG_MODULE_SIG=y\n")
+    fragments = read_fragments([ROOT / "kconfig" / "reproducible.config"])
+    with pytest.raises(KconfigError, match="MODULE_SIG=n became y; it is forbidden because each build makes itself a key"):
+        check_audit(audit_config(fragments, config), arch="x86_64")
+
+
+def test_a_note_on_a_forbidden_symbol_must_be_a_reason() -> None:
+    (demand,), problems = parse("# CONFIG_X is not set # because: it breaks\n")
+    assert (demand.kind, demand.reason, demand.text, problems) == ("forbid", "it breaks", "# CONFIG_X is not set", [])
+    for line in ("# CONFIG_X is not set # because:", "# CONFIG_X is not set # optional: no", "# CONFIG_X is not set, or is it"):
+        demands, problems = parse(line)
+        assert demands == [] and len(problems) == 1

@@ -17,6 +17,7 @@ from tproxy_rpms.builders.mockfailure import DATABASE
 from tproxy_rpms.builders.mockprocess import check_membership
 from tproxy_rpms.errors import HostError, LockedError, RootError, UserError
 from tproxy_rpms.release.model import Package
+from tproxy_rpms.store import digest_file
 
 from ..conftest import make_release, make_target
 
@@ -206,3 +207,28 @@ def test_configuration_and_locks_shape_a_root(builder: MockBuilder, tmp_path: Pa
     assert plain["locks"] != locked["locks"]
     assert locked["config"] != changed["config"]
     assert builder.root_inputs("x86_64")["locks"] == plain["locks"]
+
+
+def test_only_a_root_whose_packages_are_all_locked_is_known_before_a_build(builder: MockBuilder, tmp_path: Path) -> None:
+    assert builder.identify_root("i386") is None
+    make_lock(builder)
+    locked = replace(builder)  # what a run finds that begins with the lock
+    known = locked.identify_root("i386")
+    assert known == locked.root_inputs("i386")
+    assert str(tmp_path) not in str(known)
+
+
+def test_what_mock_has_done_is_told_for_the_record(builder: MockBuilder, mock: FakeMock, tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "root-i386.log"
+    assert builder.describe_root("i386", log=log) is None
+    (listing,) = builder.make_root("i386", log=log)
+    root = builder.describe_root("i386", log=log)
+    assert root is not None
+    assert (root.kind, root.packages) == ("rpm", {"glibc.i686": "2.5-123.el5", "bash.i386": "3.2-33.el5"})
+    assert root.sha256 == digest_file(listing)
+    package = LockedPackage(
+        name="glibc", arch="i686", version="2.5", release="1.el5", sigmd5="x", url="u", epoch="1", sha256="a", size=1
+    )
+    write_lock(tmp_path / "job" / "buildroot_lock.json", Lock(packages=(package,), config={}))
+    assert builder.describe_job(tmp_path / "job").packages == {"glibc.i686": "1:2.5-1.el5"}
+    assert builder.describe_job(tmp_path / "none").packages == {}

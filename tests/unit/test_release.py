@@ -258,3 +258,43 @@ def check_merged(merged: dict[str, Any], below: dict[str, Any], above: dict[str,
             check_merged(value, below[key], above[key])
         else:
             assert value == above.get(key, below.get(key))
+
+
+PINNED = """\
+[sources.hello]
+sha256 = "{digest}"
+filename = "hello_1.0.orig.tar.xz"
+archive = {kind = "source", package = "hello", version = "1:1.0-2"}
+""".replace("{digest}", "a" * 64)
+
+
+def replace_source(text: str) -> str:
+    before, after = GOOD.partition("[sources.hello]")[0], GOOD.partition("[packages.hello]")[2]
+    return f"{before}{text}[packages.hello]{after}"
+
+
+def test_an_archive_source_may_be_pinned_and_is_dumped_with_its_pin(root: Path) -> None:
+    write(root, replace_source(PINNED))
+    release = load_release("one", root=root)
+    source = release.sources["hello"]
+    assert source.archive is not None
+    assert (source.archive.version, source.digests["sha256"], source.filename) == ("1:1.0-2", "a" * 64, "hello_1.0.orig.tar.xz")
+    write(root, dump_release(release), name="again")
+    assert load_release("again", root=root).sources == release.sources
+
+
+@pytest.mark.parametrize(
+    "pin",
+    [
+        PINNED.replace(', version = "1:1.0-2"', ""),
+        PINNED.replace('filename = "hello_1.0.orig.tar.xz"\n', ""),
+        PINNED.replace(f'sha256 = "{"a" * 64}"\n', ""),
+    ],
+)
+def test_half_a_pin_of_an_archive_source_is_told(root: Path, pin: str) -> None:
+    assert pin != PINNED
+    problems = problems_of(root, replace_source(pin))
+    assert problems == (
+        f"{root}/releases/one.toml: sources.hello.archive: a pinned archive source has sha256, filename and archive.version, "
+        "or the last alone",
+    )

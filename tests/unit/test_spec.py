@@ -49,7 +49,7 @@ def test_the_preamble_names_sources_patches_and_the_targets_rules(root: Path) ->
 def test_a_scriptlet_is_shell_where_rpm_knows_the_base_and_lua_elsewhere(root: Path) -> None:
     text = '{% import "preamble.j2" as preamble with context %}{% call preamble.scriptlet("post") %}\ndepmod -a\n{% endcall %}'
     assert "%post -p <lua>" in render(root, text)
-    el = render(root, text, target=make_target(traits={"rpm_base": True}))
+    el = render(root, text, target=make_target(traits={"rpm_base": True, "rpm_clamps_times": True, "optflags": ""}))
     assert el.strip().splitlines()[0] == "%post"
     assert "depmod -a" in el
 

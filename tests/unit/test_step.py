@@ -83,7 +83,7 @@ def test_an_interrupted_step_leaves_no_stamp(cut: Cut) -> None:
 
 
 def test_unknown_variables_are_refused_with_a_suggestion() -> None:
-    assert check_variables({"release": "x"}) == {"release": "x", "ccache": "off"}
+    assert check_variables({"release": "x"}) == {"release": "x", "ccache": "off", "build": "build"}
     with pytest.raises(UserError, match=r"(?s)ccache=maybe: must be.*relase=bookworm: .*did you mean release="):
         check_variables({"relase": "bookworm", "ccache": "maybe"})
 

@@ -1,13 +1,14 @@
 """Builders turn an SRPM into RPMs for one arch. A new builder is one new module with a `create` function."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
 from tproxy_rpms.errors import UserError
 from tproxy_rpms.release.model import Arch, Release
+from tproxy_rpms.surroundings import Surroundings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,7 @@ class Job:
         requires: RPMs of this cut to install in the root first.
         ccache: a folder for ccache, or None for none (a release cut).
         epoch: seconds since 1970, given to the build as SOURCE_DATE_EPOCH.
+        surroundings: what the build is to see of time and place; None is what every build sees but the second of a comparison.
     """
 
     package: str
@@ -32,6 +34,7 @@ class Job:
     epoch: int
     requires: tuple[Path, ...] = ()
     ccache: Path | None = None
+    surroundings: Surroundings | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,21 @@ class Result:
 
     rpms: tuple[Path, ...]
     logs: tuple[Path, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variation:
+    """A second build of a job.
+
+    Fields:
+        job: what to build. first, second: the surroundings of both builds.
+        kept: name of a condition → why it is the same in both.
+    """
+
+    job: Job
+    first: Surroundings
+    second: Surroundings
+    kept: Mapping[str, str] = field(default_factory=dict)
 
 
 class Builder(Protocol):
@@ -54,10 +72,28 @@ class Builder(Protocol):
         Raises RootError when it cannot be made.
         """
 
+    def identify_root(self, arch: Arch) -> Mapping[str, str] | None:
+        """Return what tells the root of an arch that was made from all others, the same on every machine, name → digest.
+
+        None where a build may meet packages that nobody can tell beforehand. Raises RootError if the root has gone.
+        """
+
     def build(self, job: Job) -> Result:
         """Build one package for one arch in a clean root.
 
         Raises BuildError with the useful end of build.log when the build fails or lacks a requirement.
+        """
+
+
+@runtime_checkable
+class Varier(Protocol):
+    """A builder that can build a second time under other surroundings."""
+
+    def vary(self, job: Job, *, log: Path) -> Variation:
+        """Return a job that builds the same under surroundings that differ in all that they can, in a root made anew.
+
+        Args:
+            log: where the making of the root is logged.
         """
 
 

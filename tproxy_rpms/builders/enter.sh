@@ -1,8 +1,8 @@
-# Runs as root of new mount, pid, ipc, uts and network namespaces; $1… are the words that namespace.py gives.
+# Runs as root of new mount, pid, ipc, uts and network namespaces; $1… are the words that chroot.py gives.
 # Logs: descriptor 3 state.log, 4 build.log; standard output and error go to root.log.
 set -eu
-root=$1 archive=$2 memory=$3 personality=$4 results=$5 requires=$6 ccache=$7 inner=$8
-shift 8
+root=$1 archive=$2 memory=$3 personality=$4 results=$5 requires=$6 ccache=$7 inner=$8 host=$9
+shift 9
 phase() { printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)" "$*" >&3; }
 
 phase start unpack
@@ -31,9 +31,9 @@ mount -t tmpfs -o mode=1777 shm "$root/dev/shm"
 mount --bind "$results" "$root/results"
 mount --bind "$requires" "$root/requires"
 [ -z "$ccache" ] || mount --bind "$ccache" "$root/ccache"
-hostname buildhost
-printf '127.0.0.1 localhost\n127.0.1.1 buildhost\n' > "$root/etc/hosts"
-echo buildhost > "$root/etc/hostname"
+hostname "$host"
+printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$host" > "$root/etc/hosts"
+echo "$host" > "$root/etc/hostname"
 install -m 644 "$inner" "$root/.inner.sh"
 mkdir "$root/.host"
 cd "$root"

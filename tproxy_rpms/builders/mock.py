@@ -4,13 +4,16 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from tproxy_rpms.builders import Job, Result
+from tproxy_rpms.builders import Job, Result, Variation
+from tproxy_rpms.builders.describe import JobContent, RootContent, read_mock_run, split_nevras
 from tproxy_rpms.builders.lock import Lock, compare_roots, join_locks, read_buildroot, read_lock, write_lock
 from tproxy_rpms.builders.mirror import lock_package, make_mirror
+from tproxy_rpms.builders.mockconfig import JOB_CONFIG, KEPT, LOCKED_CONFIG, OWN, SECOND, SECOND_CONFIG
 from tproxy_rpms.builders.mockfailure import DATABASE, describe_failure, read_log
 from tproxy_rpms.builders.mockprocess import CALLER, check_membership, find_mock, give_to_caller, open_stage
 from tproxy_rpms.builders.namespace import BUILD_MEMORY, reserve_memory
@@ -19,43 +22,11 @@ from tproxy_rpms.errors import BuildError, RootError, UserError
 from tproxy_rpms.packaging.header import read_header
 from tproxy_rpms.process import require_tool, run_command
 from tproxy_rpms.release.model import Arch, Release
+from tproxy_rpms.sources.fetch import list_mirrors
 from tproxy_rpms.store import digest_file, digest_tree, digest_value, whole_folder, write_whole
 
 LOGS = ("root.log", "build.log", "state.log", "mock.log", "hw_info.log", "installed_pkgs.log", "buildroot_lock.json")
 BUILDROOT = "buildroot_lock.json"
-
-# Goes behind a target's own configuration.
-LOCKED_CONFIG = """
-config_opts['dnf.conf'] = \"\"\"
-[main]
-keepcache=1
-system_cachedir=/var/cache/dnf
-debuglevel=2
-reposdir=/dev/null
-logfile=/var/log/yum.log
-obsoletes=1
-gpgcheck=0
-assumeyes=1
-syslog_ident=mock
-syslog_device=
-install_weak_deps=0
-metadata_expire=0
-best=1
-protected_packages=
-
-[locked]
-name=packages of the lock, each checked by its SHA-256
-baseurl=file://{mirror}
-skip_if_unavailable=False
-\"\"\"
-"""
-
-
-# What a build sees of time, as in every builder.
-JOB_CONFIG = """
-config_opts['environment']['SOURCE_DATE_EPOCH'] = '{epoch}'
-config_opts['environment']['TZ'] = 'UTC'
-"""
 
 # Asks dnf on the host: EL5's rpm cannot read the database that the host's writes. "package=" tells the lines from others.
 LIST_PACKAGES = ("--pm-cmd", "--", "repoquery", "--installed", "--qf", "package=%{name}-%{version}-%{release}.%{arch}\\n")
@@ -96,11 +67,38 @@ class MockBuilder:
         write_whole(listing, "".join(f"{package}\n" for package in packages))
         return (listing,)
 
+    def identify_root(self, arch: Arch) -> dict[str, str] | None:
+        """Return what shapes the root, if locks say it all: without them a build installs what its repositories have that day."""
+        return self.root_inputs(arch) if self.locks else None
+
+    def vary(self, job: Job, *, log: Path) -> Variation:  # noqa: ARG002  # the protocol's signature
+        """Return a second build of a job; its root is not taken from mock's cache, so it is installed by the build itself."""
+        jobs = (os.cpu_count() or 1) + 1
+        second = replace(SECOND, jobs=jobs)
+        return Variation(
+            job=replace(job, surroundings=second, jobs=jobs), first=replace(OWN, jobs=job.jobs), second=second, kept=KEPT
+        )
+
+    def describe_root(self, arch: Arch, *, log: Path) -> RootContent | None:
+        """Return what is in mock's root cache of an arch, as it was listed when that was filled."""
+        listing = log.with_suffix(".packages")
+        if not listing.is_file():
+            return None
+        packages = split_nevras(listing.read_text().split())
+        return RootContent(arch=arch, kind="rpm", suite=self.release.target.suite, sha256=digest_file(listing), packages=packages)
+
+    def describe_job(self, logs: Path) -> JobContent:
+        """Return how mock and rpmbuild were called, and the packages of this build's own chroot."""
+        lock = logs / BUILDROOT
+        packages = split_nevras(package.nevra for package in read_buildroot(lock).packages) if lock.is_file() else {}
+        return JobContent(commands=read_mock_run(logs), packages=packages)
+
     def build(self, job: Job) -> Result:
         """Build one package; see the protocol. With a lock, fails if the root was not what the lock says."""
         if job.ccache:
             raise UserError("ccache=on: the mock builder has no ccache: CentOS 5 brings none", hint="leave ccache=on away")
-        with open_stage() as stage, reserve_memory() as memory, whole_folder(job.results) as results:
+        room = nullcontext(0) if job.surroundings else reserve_memory()
+        with open_stage() as stage, room as memory, whole_folder(job.results) as results:
             argv = self.build_argv(job, stage, memory=memory)
             status = self.run_mock(argv, stage=stage, log=stage / "result" / "mock.log")
             logs = keep_logs(stage / "result", job.logs)
@@ -118,7 +116,11 @@ class MockBuilder:
         srpm = stage / job.srpm.name
         shutil.copyfile(job.srpm, srpm)
         srpm.chmod(0o644)
-        argv = self.mock_argv(job.arch, stage, name=job.package, memory=memory, settings=JOB_CONFIG.format(epoch=job.epoch))
+        settings = (JOB_CONFIG + (SECOND_CONFIG if job.surroundings else "")).format(
+            epoch=job.epoch, seen=job.surroundings or OWN
+        )
+        name = f"{job.package}-second" if job.surroundings else job.package
+        argv = self.mock_argv(job.arch, stage, name=name, memory=memory, settings=settings)
         if job.requires:
             repository = stage / "repository"
             repository.mkdir(mode=0o755)
@@ -180,8 +182,7 @@ class MockBuilder:
     def mirror(self, arch: Arch) -> Path:
         """The repository of an arch's locked packages, fetched and checked."""
         locks = [(path, lock) for (package, of), (path, lock) in self.locks.items() if of == arch]
-        mirrors = [mirror for mirror in (os.environ.get("TPROXY_RPMS_MIRROR", ""), self.release.mirror) if mirror]
-        return make_mirror(join_locks(locks), cache=self.cache, mirrors=mirrors)
+        return make_mirror(join_locks(locks), cache=self.cache, mirrors=list_mirrors(self.release))
 
     @cached_property
     def locks(self) -> dict[tuple[str, Arch], tuple[Path, Lock]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tproxy_rpms.builders.namespace import remove_argv
+from tproxy_rpms.builders.rootdigest import digest_root
 from tproxy_rpms.errors import RootError
 from tproxy_rpms.process import CommandError, require_tool, run_command
 from tproxy_rpms.release.model import Arch, Target
@@ -53,27 +54,39 @@ class Root:
 
 @dataclass(frozen=True, kw_only=True)
 class RootStore:
-    """The roots of one target in the cache."""
+    """The roots of one target in the cache.
+
+    Fields:
+        extra: packages beyond the target's. setup: shell for what else is to be done in the root, $1.
+    """
 
     target: Target
     cache: Path
+    extra: tuple[str, ...] = ()
+    setup: str = ""
 
     def record(self, arch: Arch) -> Path:
         """The JSON file that tells what archive serves a request: target's suite and packages, arch, recipe."""
         wanted = {"packages": self.packages(), "suite": self.target.suite, "arch": arch, "recipe": RECIPE}
+        wanted |= {"setup": self.setup} if self.setup else {}
         return self.cache / "roots" / f"{self.target.name}-{arch}-{digest_value(wanted)[:16]}.json"
 
     def packages(self) -> list[str]:
         """Return what a root is asked to hold, sorted."""
-        return sorted({*self.target.build_packages, *OWN_PACKAGES})
+        return sorted({*self.target.build_packages, *OWN_PACKAGES, *self.extra})
 
     def find(self, arch: Arch) -> Root | None:
         """Return the root of an arch, or None if there is none or its archive is damaged or gone."""
+        root = self.read(arch)
+        return root if root and digest_file(root.archive) == root.sha256 else None
+
+    def read(self, arch: Arch) -> Root | None:
+        """Return the root of an arch as it is recorded, without reading its archive; None if that is not there as a whole."""
         record = read_json(self.record(arch))
         if not isinstance(record, dict):
             return None
         archive = self.cache / "roots" / record["archive"]
-        if not archive.is_file() or archive.stat().st_size != record["size"] or digest_file(archive) != record["sha256"]:
+        if not archive.is_file() or archive.stat().st_size != record["size"]:
             return None
         return Root(archive=archive, sha256=record["sha256"], packages=record["packages"], provides=frozenset(record["provides"]))
 
@@ -87,6 +100,23 @@ class RootStore:
             if root is None:
                 raise RootError(f"{self.record(arch)}: damaged right after it was made", hint="check the disk")
             return root
+
+    def digest(self, arch: Arch) -> str:
+        """Return the digest of what is in an arch's root, the same wherever it is made. Raises RootError if there is no root."""
+        record = self.record(arch)
+        with wait_for_lock(record.with_suffix(".lock")):
+            root = self.read(arch)
+            if root is None:
+                raise RootError(f"{arch}: the build root is gone", hint=f"run doit root:{arch}")
+            known = read_json(record)
+            if "content" not in known:
+                known["content"] = digest_root(root.archive)
+                write_json(record, known)
+            return str(known["content"])
+
+    def forget(self, arch: Arch) -> None:
+        """Have the root of an arch made anew at the next call."""
+        self.record(arch).unlink(missing_ok=True)
 
     def bootstrap(self, arch: Arch, *, log: Path) -> None:
         """Make a root and file it under what is in it."""
@@ -122,11 +152,11 @@ class RootStore:
 
     def mmdebstrap_argv(self, arch: Arch, archive: Path) -> list[str]:
         """Return the mmdebstrap call that makes `archive` from the sources on its standard input."""
-        mode = "root" if os.geteuid() == 0 else "unshare"
+        mode, hook = "root" if os.geteuid() == 0 else "unshare", f"set -eu\n{self.setup}{SETUP}"
         return [
             require_tool("mmdebstrap", package="mmdebstrap"), f"--mode={mode}", "--variant=apt",
             f"--architectures={DEBIAN_ARCH[arch]}", f"--include={','.join(self.packages())}",
-            '--aptopt=Acquire::Languages "none"', f"--customize-hook={SETUP}", self.target.suite, str(archive), "-",
+            '--aptopt=Acquire::Languages "none"', f"--customize-hook={hook}", self.target.suite, str(archive), "-",
         ]  # fmt: skip
 
 

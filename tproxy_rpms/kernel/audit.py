@@ -64,6 +64,7 @@ def describe_finding(finding: Finding, *, arch: Arch) -> str:
     demand = finding.demand
     became = "was dropped" if finding.state == "dropped" else f"became {finding.got}"
     because = f": {finding.blocker}" if finding.blocker else ""
+    because += f"; it is forbidden because {demand.reason}" if demand.kind == "forbid" and demand.reason else ""
     return f"{demand.file}:{demand.line}: {arch}: {demand.symbol}={demand.value} {became}{because}"
 
 

@@ -3,6 +3,7 @@
     CONFIG_NET_IPGRE=m                                  demands a value
     # CONFIG_MODULE_SIG is not set                      forbids: the symbol is off or does not exist
     CONFIG_DEVTMPFS=y # optional: came with 2.6.32      wishes; the reason is required
+    # CONFIG_GCOV_KERNEL is not set # because: REASON   forbids, and tells why to those who want it
 
 A symbol may stand in several fragments if all say the same; where two differ, that is an error, and not the last one's win.
 """
@@ -16,7 +17,9 @@ from typing import Literal
 from tproxy_rpms.errors import KconfigError
 
 SET = re.compile(r"CONFIG_(?P<symbol>[A-Za-z0-9_]+)=(?P<value>\"(?:[^\"\\]|\\.)*\"|[^\s#\"]+)(?:\s+#\s*(?P<note>.*))?")
-UNSET = re.compile(r"# CONFIG_(?P<symbol>[A-Za-z0-9_]+) is not set")
+UNSET = re.compile(r"# CONFIG_(?P<symbol>[A-Za-z0-9_]+) is not set(?:\s+#\s*because:\s*(?P<reason>\S.*))?")
+# What was meant to be such a line, and would pass for a comment.
+NEARLY = re.compile(r"# CONFIG_\w+ is not set\b")
 NOTE = re.compile(r"optional:\s*(?P<reason>\S.*)")
 
 # The value of a symbol that is off.
@@ -29,7 +32,7 @@ class Demand:
 
     Fields:
         value: `y`, `m`, a number, a quoted string, or `n` for what is forbidden.
-        kind: `demand`, `forbid` or `optional`. reason: why a line is optional.
+        kind: `demand`, `forbid` or `optional`. reason: why a line is optional, or forbids.
         file, line: where it stands, line 1 first.
     """
 
@@ -68,7 +71,8 @@ def read_fragments(paths: Sequence[Path]) -> tuple[Fragment, ...]:
     problems += find_contradictions(fragments)
     if problems:
         raise KconfigError(
-            "\n".join(problems), hint="a line is CONFIG_X=value, `# CONFIG_X is not set`, or CONFIG_X=value # optional: REASON"
+            "\n".join(problems),
+            hint="a line is CONFIG_X=value, perhaps # optional: REASON, or `# CONFIG_X is not set`, perhaps # because: REASON",
         )
     return tuple(fragments)
 
@@ -78,7 +82,8 @@ def parse_fragment(text: str, *, file: Path, problems: list[str]) -> Iterator[De
     for number, raw in enumerate(text.splitlines(), start=1):
         line = raw.strip()
         if forbidden := UNSET.fullmatch(line):
-            yield Demand(symbol=forbidden["symbol"], value=OFF, kind="forbid", reason="", file=file, line=number)
+            reason = forbidden["reason"] or ""
+            yield Demand(symbol=forbidden["symbol"], value=OFF, kind="forbid", reason=reason, file=file, line=number)
         elif wanted := SET.fullmatch(line):
             note = NOTE.fullmatch(wanted["note"] or "")
             if wanted["note"] is not None and note is None:
@@ -89,7 +94,7 @@ def parse_fragment(text: str, *, file: Path, problems: list[str]) -> Iterator[De
             )
             reason = note["reason"] if note else ""
             yield Demand(symbol=wanted["symbol"], value=wanted["value"], kind=kind, reason=reason, file=file, line=number)
-        elif line and not line.startswith("#"):
+        elif NEARLY.match(line) or (line and not line.startswith("#")):
             problems.append(f"{file}:{number}: {line!r} is no configuration line")
 
 
@@ -99,7 +104,8 @@ def find_contradictions(fragments: Sequence[Fragment]) -> Iterator[str]:
     for demand in list_all(fragments):
         other = first.setdefault(demand.symbol, demand)
         if other.value != demand.value:
-            yield f"{demand.file}:{demand.line}: {demand.text}, but {other.file}:{other.line} says {other.text}"
+            why = "".join(f", because {one.reason}" for one in (other, demand) if one.kind == "forbid" and one.reason)
+            yield f"{demand.file}:{demand.line}: {demand.text}, but {other.file}:{other.line} says {other.text}{why}"
 
 
 def list_all(fragments: Sequence[Fragment]) -> tuple[Demand, ...]:

@@ -64,7 +64,7 @@ def resolve_with_conf(tree: Path, out: Path, *, arch: Arch, base: str, wanted: s
     conf = build_conf(tree, out, log=log)
     environment = {
         "ARCH": arch, "SRCARCH": "x86", "KERNELVERSION": read_version(tree), "KCONFIG_CONFIG": str(out / ".config"),
-        "KCONFIG_AUTOCONFIG": str(out / "auto.conf"), "KCONFIG_NOSILENTUPDATE": "",
+        "KCONFIG_AUTOCONFIG": str(out / "auto.conf"), "KCONFIG_NOSILENTUPDATE": "", "KCONFIG_NOTIMESTAMP": "1",
     }  # fmt: skip
     kconfig = "arch/x86/Kconfig"
     if base == "slim":

@@ -1,14 +1,13 @@
 """The part of a kernel's source that configuring reads, unpacked with suspicion."""
 
 import copy
-import lzma
 import tarfile
-import zlib
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 from tproxy_rpms.errors import VerifyError
 from tproxy_rpms.store import whole_folder
+from tproxy_rpms.tarball import open_tarball
 
 NOT_ORIGINAL = "this is not the tarball that its makers published"
 
@@ -25,9 +24,9 @@ def unpack_tree(tarball: Path, directory: Path, *, extra: Collection[str] = ()) 
     links: set[PurePosixPath] = set()
     with whole_folder(directory) as folder:
         try:
-            with tarfile.open(tarball, "r|*") as archive:
+            with open_tarball(tarball) as archive:
                 archive.extractall(folder, members=(kept for member in archive if (kept := select_member(member, links, extra))))
-        except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError) as error:
+        except tarfile.TarError as error:
             raise VerifyError(f"{tarball.name}: {error}", hint=NOT_ORIGINAL) from error
     return directory
 

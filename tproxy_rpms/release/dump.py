@@ -13,11 +13,11 @@ from tproxy_rpms.release.model import Release
 DERIVED = {"name", "files", "digests", "target", "epoch", "target_file"}
 
 
-def dump_release(release: Release) -> str:
-    """Return TOML text; comments tell the files it came from."""
+def dump_release(release: Release, *, target: str = "") -> str:
+    """Return TOML text; comments tell the files it came from. `target` is how it names its target, if not as usual."""
     head = "".join(f"# {path}\n" for path in release.files)
     epoch = datetime.fromtimestamp(release.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    top = f"schema = {SCHEMA}\nepoch = {epoch}\ntarget = {quote(name_target(release))}\n"
+    top = f"schema = {SCHEMA}\nepoch = {epoch}\ntarget = {quote(target or name_target(release))}\n"
     return head + top + render_table(release, "") + render_target(release)
 
 

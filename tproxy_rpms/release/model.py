@@ -39,11 +39,13 @@ class Archive:
         kind: `binary` takes a member of a .deb, `source` the upstream tarball of a source package.
         package: the package's name in the archive.
         member: for `binary`, the path of the tarball inside the package.
+        version: the one version of the package that will do, empty for the newest.
     """
 
     kind: Literal["binary", "source"]
     package: str
     member: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +54,9 @@ class Source:
 
     Fields:
         version: upstream's version; empty for `archive`, where the fetch finds it out.
-        filename: the name that the file gets; empty for `archive`.
-        digests: algorithm (`sha256`, `md5`, `sha1`, `sha512`) → hex; the file must satisfy all. sha256 is always there.
+        filename: the name that the file gets; empty for `archive`, unless that is pinned.
+        digests: algorithm (`sha256`, `md5`, `sha1`, `sha512`) → hex; the file must satisfy all. sha256 is always there, but for
+            an `archive` that is not pinned.
         size: exact size in bytes, 0 if not known. limit: the most bytes that a fetch takes.
     """
 

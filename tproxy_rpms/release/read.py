@@ -46,12 +46,20 @@ def check_source(source: Source, table: Table) -> None:
             table.complain("sha256", "missing: every source from a URL is pinned by its SHA-256")
         if not source.version:
             table.complain("version", "missing")
-    elif source.urls or source.digests or source.signature or source.version:
-        table.complain(
-            "archive", "an archive source has no urls, digests, version or signature: the archive's own signature vouches for it"
-        )
+    else:
+        check_archive(source, source.archive, table)
     if source.size < 0 or source.limit <= 0 or source.size > source.limit:
         table.complain("size", f"{source.size} bytes is not between 0 and the limit of {source.limit}")
+
+
+def check_archive(source: Source, archive: Archive, table: Table) -> None:
+    """Complain of an archive source that claims to come from elsewhere too, or is half pinned."""
+    if source.urls or source.signature or source.version:
+        table.complain("archive", "an archive source has no urls, version or signature: the archive's signature vouches for it")
+    if source.digests and "sha256" not in source.digests:
+        table.complain("sha256", "missing: a source with digests has this one")
+    if bool(source.digests) != bool(source.filename) or (source.digests and not archive.version):
+        table.complain("archive", "a pinned archive source has sha256, filename and archive.version, or the last alone")
 
 
 def check_filenames(sources: Mapping[str, Source], table: Table) -> None:
@@ -90,7 +98,10 @@ def read_archive(table: Table) -> Archive:
     """Return one archive table."""
     kind = table.choice("kind", ("binary", "source"))
     archive = Archive(
-        kind="binary" if kind == "binary" else "source", package=table.take("package", str), member=table.take("member", str, "")
+        kind="binary" if kind == "binary" else "source",
+        package=table.take("package", str),
+        member=table.take("member", str, ""),
+        version=table.take("version", str, ""),
     )
     if (archive.kind == "binary") != bool(archive.member):
         table.complain("member", "names a file inside a binary package; a source package has none")

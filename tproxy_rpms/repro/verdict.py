@@ -4,6 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from tproxy_rpms.surroundings import Surroundings
+
+__all__ = ["CAUSES", "VERDICTS", "Comparison", "Difference", "Report", "Surroundings", "Verdict", "worst"]
+
 Verdict = Literal["identical", "equivalent", "different"]
 
 # From the best to the worst.
@@ -21,8 +25,10 @@ CAUSES: Mapping[str, str] = {
     "archive order": "sort the members before they are packed (LC_ALL=C)",
     "embedded initramfs": "give the members of the initramfs the release's epoch",
     "build-id": "find what else differs in the program: the build-id is a digest of it",
+    "inode": "renumber inodes before files are packed (cpio --reproducible; rpm does so from 4.10 on)",
     "mode": "set the modes: they must not come from the umask",
     "locale": "set LC_ALL in the build",
+    "jobs": "do not let the number of compilers into the result",
     "compression": "compress with the same program, level and number of threads",
     "content": "look at it with --detail",
     "tag": "look at the spec: this tag comes from what the build saw",
@@ -31,27 +37,6 @@ CAUSES: Mapping[str, str] = {
     "signature": "none: signatures are not compared",
     "consequence": "none: it goes when what it follows from does",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Surroundings:
-    """What a build can let slip into its results. Empty or None where it is not known.
-
-    Fields:
-        directory: the folder below which rpmbuild worked. host: the host's name. user, uid: who built.
-        timezone: TZ. locale: LC_ALL. jobs: how many compilers at once. umask: as text, "022".
-        clock: seconds that its clock was ahead of the host's.
-    """
-
-    directory: str = ""
-    host: str = ""
-    user: str = ""
-    uid: int | None = None
-    timezone: str = ""
-    locale: str = ""
-    jobs: int | None = None
-    umask: str = ""
-    clock: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,16 +1,20 @@
-"""Sources out of the distribution's own archive: the archive's signature vouches, version and digest are recorded."""
+"""Sources out of the distribution's own archive: the archive's signature vouches, version and digest are recorded or pinned."""
 
 import re
 import shutil
 import tarfile
 import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cmp_to_key
 from pathlib import Path
 
+from tproxy_rpms.console import Console
 from tproxy_rpms.errors import FetchError
 from tproxy_rpms.process import CommandError, require_tool, run_command
 from tproxy_rpms.release.model import Archive, Source
 from tproxy_rpms.sources.apt import PrivateApt
+from tproxy_rpms.sources.fetch import fetch_source
 from tproxy_rpms.sources.fetched import Fetched, write_fetched
 from tproxy_rpms.store import digest_file, whole_file
 
@@ -19,19 +23,19 @@ LAGGING = re.compile(r"404|Not Found|unexpected size|Hash Sum mismatch|Unable to
 
 
 def fetch_from_archive(source: Source, *, directory: Path, apt: PrivateApt) -> Fetched:
-    """Fetch a source from the archive that `apt` reaches, the newest version that can be had.
+    """Fetch a source from the archive that `apt` reaches: the pinned version, else the newest that can be had.
 
     Args:
         source: a source with `archive` set. directory: where the file and its record go.
 
-    Returns the record, also written beside the file. Raises FetchError with what was tried.
+    Returns the record, also written beside the file. Raises FetchError with what was tried, or with what the archive has instead.
     """
     archive = source.archive
     assert archive is not None
     directory.mkdir(parents=True, exist_ok=True)
     tried = []
     with apt.updated(), tempfile.TemporaryDirectory(prefix=".archive-", dir=directory) as scratch:
-        for version in list_versions(apt, archive):
+        for version in choose_versions(source, archive, list_versions(apt, archive)):
             try:
                 path = download_version(apt, archive, version, Path(scratch))
             except CommandError as error:
@@ -44,6 +48,44 @@ def fetch_from_archive(source: Source, *, directory: Path, apt: PrivateApt) -> F
     raise FetchError(
         f"{source.name}: not to be had from the host's archive\n{what}", hint="try again when the mirror is whole again"
     )
+
+
+def fetch_pinned(source: Source, *, directory: Path, mirrors: Sequence[str], console: Console) -> Fetched | None:
+    """Return the record of a pinned archive source if the folder or a mirror has it, without asking the archive; else None.
+
+    The mirrors keep what the archive has long replaced; the digest says that it is the same file.
+    """
+    archive = source.archive
+    assert archive is not None
+    if not source.digests or not (mirrors or (directory / source.filename).is_file()):
+        return None
+    plain = replace(source, archive=None, version=upstream_version(archive.version))
+    try:
+        fetched = fetch_source(plain, directory=directory, mirrors=mirrors, console=console)
+    except FetchError:
+        return None
+    fetched = replace(fetched, package=f"{archive.package}={archive.version}")
+    write_fetched(directory, fetched)
+    return fetched
+
+
+def choose_versions(source: Source, archive: Archive, found: list[str]) -> list[str]:
+    """Return the versions to try, in order. Raises FetchError when there is a pinned one and the archive no longer has it."""
+    if not archive.version:
+        return found
+    if archive.version in found:
+        return [archive.version]
+    has = f"has {', '.join(found)}" if found else f"has no such {archive.kind} package"
+    raise FetchError(
+        f"{source.name}: pinned is {archive.package}={archive.version}, but the host's archive {has}", hint=describe_cure(source)
+    )
+
+
+def describe_cure(source: Source) -> str:
+    """Return what to do when the archive does not give what is pinned."""
+    if not source.digests:
+        return f"mend sources.{source.name}.archive.version, or leave it away for the newest"
+    return f"TPROXY_RPMS_MIRROR=FOLDER names a folder that has {source.filename} with the SHA-256 {source.digests['sha256']}"
 
 
 def list_versions(apt: PrivateApt, archive: Archive) -> list[str]:
@@ -107,6 +149,13 @@ def extract_member(package: Path, member: str, path: Path) -> None:
 
 def keep_file(source: Source, path: Path, *, version: str, directory: Path) -> Fetched:
     """Move a downloaded tarball to its place and record it."""
+    found = digest_file(path)
+    pinned = source.digests.get("sha256", found)
+    if (found, path.name) != (pinned, source.filename or path.name):
+        raise FetchError(
+            f"{source.name}: {path.name} of {version} has the SHA-256 {found}, pinned is {source.filename} with {pinned}",
+            hint=describe_cure(source),
+        )
     with whole_file(directory / path.name) as temporary:
         path.rename(temporary)
     kept = directory / path.name
@@ -117,7 +166,7 @@ def keep_file(source: Source, path: Path, *, version: str, directory: Path) -> F
         source=source.name,
         file=kept.name,
         version=upstream_version(version),
-        sha256=digest_file(kept),
+        sha256=found,
         size=kept.stat().st_size,
         origin=f"archive:{package}",
         package=package,

@@ -1,12 +1,13 @@
 """Fetching a source: from mirrors and its makers' sites in order, until one gives the pinned bytes."""
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tproxy_rpms.console import Console
 from tproxy_rpms.errors import FetchError, HostError
-from tproxy_rpms.release.model import Source
+from tproxy_rpms.release.model import Release, Source
 from tproxy_rpms.sources.download import Part, Progress, digest_all, download
 from tproxy_rpms.sources.fetched import Fetched, read_fetched, write_fetched
 from tproxy_rpms.sources.place import DownloadError, Limits, mirror_url
@@ -37,6 +38,11 @@ def fetch_source(
         raise HostError(
             f"{path}: {error.strerror or error}", hint="make room on the disk, or mend the folder's rights"
         ) from error
+
+
+def list_mirrors(release: Release) -> tuple[str, ...]:
+    """Return the folders or URL prefixes that come before every source's own URLs: the environment's, then the release's."""
+    return tuple(mirror for mirror in (os.environ.get("TPROXY_RPMS_MIRROR", ""), release.mirror) if mirror)
 
 
 def fetch_to(path: Path, source: Source, *, places: Iterator[str], console: Console, limits: Limits) -> Fetched:

@@ -9,7 +9,7 @@ from tproxy_rpms.release.model import Source
 from tproxy_rpms.sources.download import digest_all
 from tproxy_rpms.sources.fetched import Fetched
 from tproxy_rpms.sources.signature import SignatureVerdict, verify_signature
-from tproxy_rpms.store import write_json
+from tproxy_rpms.store import read_json, write_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +32,17 @@ class Verdict:
     vouched: str
     signature: SignatureVerdict | None
     ok: bool
+
+
+def read_verdict(directory: Path, name: str) -> Verdict:
+    """Return the verdict that was left beside a source. Raises VerifyError when there is none."""
+    path = directory / f"{name}.verdict.json"
+    try:
+        content = read_json(path)
+        signature = content["signature"]
+        return Verdict(**content | {"signature": SignatureVerdict(**signature) if signature else None})
+    except TypeError as error:
+        raise VerifyError(f"{path}: missing or damaged", hint=f"run doit verify:{name}") from error
 
 
 def verify_source(source: Source, fetched: Fetched, *, directory: Path, keys: Path, mirrors: Sequence[str] = ()) -> Verdict:

@@ -9,14 +9,31 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from doit import task_params
+
 from tproxy_rpms.errors import TproxyError, UserError
 from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.reporter import LineReporter
 
-STAGES = ("fetch", "verify", "kconfig", "srpm", "root", "rpm", "lock", "gate", "repo", "dump", "doctor")
+STAGES = (
+    "fetch",
+    "verify",
+    "kconfig",
+    "srpm",
+    "root",
+    "rpm",
+    "lock",
+    "gate",
+    "repo",
+    "record",
+    "repro",
+    "rebuild",
+    "dump",
+    "doctor",
+)
 
 # What may be given as NAME=VALUE on doit's command line, with the default.
-VARIABLES = {"release": "centos5", "ccache": "off"}
+VARIABLES = {"release": "centos5", "ccache": "off", "build": "build"}
 
 # Bytes that doit's database and its journal may take.
 DATABASE_ROOM = 1 << 20
@@ -26,16 +43,19 @@ def create_namespace(given: Mapping[str, str], *, root: Path) -> dict[str, Any]:
     """Return what dodo.py hands to doit: DOIT_CONFIG and one task creator a stage.
 
     Args:
-        given: the NAME=VALUE words of doit's command line: `release` (name or path), `ccache` (`on` or `off`).
+        given: the NAME=VALUE words of doit's command line: `release` (name or path), `ccache` (`on` or `off`),
+            `build` (the folder that the release's own folder lies in; relative to `root`).
         root: the project's folder.
 
-    A release that is not valid ends the program here, with its exit code and every problem found.
+    A release or a variable that is not valid ends the program here, with its exit code and every problem found.
     """
     from tproxy_rpms.release.load import load_release
 
     try:
         variables = check_variables(given)
-        cut = Cut(release=load_release(variables["release"], root=root), root=root, ccache=variables["ccache"] == "on")
+        release = load_release(variables["release"], root=root)
+        cut = Cut(release=release, root=root, ccache=variables["ccache"] == "on", folder=Path(variables["build"]))
+        _ = cut.finished_builds  # a variable that is wrong ends the run before the first step
     except TproxyError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
@@ -59,7 +79,7 @@ def check_variables(given: Mapping[str, str]) -> dict[str, str]:
 def configure_doit(cut: Cut) -> dict[str, Any]:
     """Return DOIT_CONFIG for a release."""
     return {
-        "default_tasks": ["repo"],
+        "default_tasks": ["repo", "record"],
         "dep_file": find_database(cut),
         "backend": "sqlite3",  # the one backend that a second run and a kill -9 leave readable
         "reporter": LineReporter,
@@ -72,7 +92,7 @@ def configure_doit(cut: Cut) -> dict[str, Any]:
 
 def find_database(cut: Cut) -> str:
     """Return the file of doit's database; in memory where the disk takes none, so that the doctor can still say so."""
-    state = cut.root / "build" / ".doit"
+    state = cut.top / ".doit"
     try:
         state.mkdir(parents=True, exist_ok=True)
         room = os.access(state, os.W_OK) and shutil.disk_usage(state).free >= DATABASE_ROOM
@@ -82,14 +102,18 @@ def find_database(cut: Cut) -> str:
 
 
 def stage_creator(stage: str, cut: Cut) -> Callable[[], Iterator[dict[str, Any]]]:
-    """Return the function that doit calls to list a stage's tasks; its heading is the stage module's docstring."""
+    """Return the function that doit calls to list a stage's tasks; its heading is the stage module's docstring.
 
-    def creator() -> Iterator[dict[str, Any]]:
-        module = import_module(f"tproxy_rpms.tasks.{stage}")
+    A module with PARAMS takes options behind the stage's name, and gets them as arguments of `create`.
+    """
+    module = import_module(f"tproxy_rpms.tasks.{stage}")
+
+    def creator(**params: Any) -> Iterator[dict[str, Any]]:
         heading = (module.__doc__ or "").splitlines()[0]
-        tasks = [step.to_doit(cut) for step in module.create(cut)]
+        tasks = [step.to_doit(cut) for step in module.create(cut, **params)]
         if all("name" in task for task in tasks):
             yield {"basename": stage, "name": None, "doc": heading}
         yield from tasks
 
-    return creator
+    options = getattr(module, "PARAMS", ())
+    return task_params(list(options))(creator) if options else creator

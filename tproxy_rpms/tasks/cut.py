@@ -1,17 +1,20 @@
 """One run of a release: where everything lies, and what earlier steps recorded."""
 
 import os
+import sys
 import threading
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from tproxy_rpms.console import write_line
 from tproxy_rpms.release.model import Arch, Package, Release
 from tproxy_rpms.store import digest_file, digest_tree, digest_value, hold_lock, read_outputs
 
 if TYPE_CHECKING:
     from tproxy_rpms.builders import Builder
+    from tproxy_rpms.cache.content import ContentCache
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,16 +23,23 @@ class Cut:
 
     Fields:
         root: the project's folder. ccache: whether compilers go through ccache (never for a release cut).
+        folder: what the release's own folder lies in, relative to `root` if not absolute.
     """
 
     release: Release
     root: Path
     ccache: bool = False
+    folder: Path = Path("build")
+
+    @property
+    def top(self) -> Path:
+        """The folder of all releases' runs."""
+        return self.root / self.folder
 
     @property
     def build(self) -> Path:
         """The folder of everything that this release's runs leave."""
-        return self.root / "build" / self.release.name
+        return self.top / self.release.name
 
     @property
     def sources(self) -> Path:
@@ -41,10 +51,25 @@ class Cut:
         """The user's cache, shared by all clones: build roots, the private apt state, ccache."""
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tproxy-rpms"
 
+    @cached_property
+    def finished_builds(self) -> "ContentCache | None":
+        """The cache of finished builds, if the environment names one; never with ccache, whose part in a build nobody can tell.
+
+        Raises UserError for what can be no folder.
+        """
+        value = "" if self.ccache else os.environ.get("TPROXY_RPMS_CACHE", "")
+        if not value:
+            return None
+        from tproxy_rpms.cache.content import open_cache
+
+        return open_cache(value, tell=lambda line: write_line(sys.stdout, line))
+
     @property
     def mirrors(self) -> tuple[str, ...]:
         """Folders or URL prefixes that every file from outside is looked for first: the environment's, then the release's."""
-        return tuple(mirror for mirror in (os.environ.get("TPROXY_RPMS_MIRROR", ""), self.release.mirror) if mirror)
+        from tproxy_rpms.sources.fetch import list_mirrors
+
+        return list_mirrors(self.release)
 
     @cached_property
     def builder(self) -> "Builder":
@@ -66,9 +91,22 @@ class Cut:
         return self.build / "rpms" / f"{package.name}-{arch}"
 
     @property
+    def record(self) -> Path:
+        """The record of the cut; its SBOM lies beside it."""
+        return self.build / "record" / f"{self.release.name}.intoto.json"
+
+    def origin(self, package: Package, arch: Arch) -> Path:
+        """What tells whether the RPMs of one package and arch were built, or taken from the cache."""
+        return self.build / "origins" / f"{package.name}-{arch}.json"
+
+    @property
     def gates(self) -> Path:
         """The folder of the gates' reports, PACKAGE-ARCH.json."""
         return self.build / "gates"
+
+    def verdicts(self, against: str = "") -> Path:
+        """The folder of the verdicts on reproducibility: of second builds, or of comparisons with a published repository."""
+        return self.build / ("repro-published" if against else "repro")
 
     def logs(self, package: Package, arch: Arch) -> Path:
         """The folder of root.log, build.log and state.log of one package and arch."""
@@ -78,12 +116,16 @@ class Cut:
         """What an earlier step made, file name → hex SHA-256."""
         return {path.name: digest for path, digest in read_outputs(self.stamp(*words)).items()}
 
-    def spec_digest(self, package: Package) -> str:
-        """A digest of a package's template, of the templates that all share, and of the files that it installs."""
+    def spec_files(self, package: Package) -> list[Path]:
+        """A package's template, the templates that all share, and the files that it installs."""
         specs = self.root / "specs"
         shared = [path for path in specs.glob("*.j2") if not path.name.endswith(".spec.j2")]
         parts = [*shared, specs / f"{package.spec}.spec.j2", *(specs / "files" / package.spec).glob("*")]
-        return digest_value({path.name: digest_file(path) for path in sorted(parts) if path.is_file()})
+        return [path for path in sorted(parts) if path.is_file()]
+
+    def spec_digest(self, package: Package) -> str:
+        """A digest of all files of a package's spec."""
+        return digest_value({path.name: digest_file(path) for path in self.spec_files(package)})
 
     def patches(self, package: Package) -> tuple[Path, ...]:
         """A package's patches for the release's target, in order."""

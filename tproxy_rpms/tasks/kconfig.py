@@ -5,10 +5,13 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from tproxy_rpms.release.model import Arch, Package
+from tproxy_rpms.release.model import Arch, Kconfig, Package
 from tproxy_rpms.store import digest_code, digest_file
 from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.step import Step
+
+# The fragment that is part of every kernel.
+ALWAYS = "reproducible"
 
 
 def create(cut: Cut) -> Iterator[Step]:
@@ -48,11 +51,18 @@ def tree_inputs(cut: Cut, package: Package) -> dict[str, object]:
 def inputs(cut: Cut, package: Package, arch: Arch) -> dict[str, object]:
     """What shapes a resolved configuration."""
     assert package.kconfig is not None
-    paths = [path for name in package.kconfig.fragments for path in fragment_paths(cut.root, name, arch)]
+    paths = list_fragments(cut.root, package.kconfig, arch)
     return tree_inputs(cut, package) | {
         "kconfig": asdict(package.kconfig),
         "fragments": {path.name: digest_file(path) for path in paths},
     }
+
+
+def list_fragments(root: Path, kconfig: Kconfig, arch: Arch) -> list[Path]:
+    """Return the files of all fragments of a kernel; what every kernel must keep to comes first, named or not."""
+    always = [ALWAYS] if (root / "kconfig" / f"{ALWAYS}.config").exists() else []
+    names = dict.fromkeys([*always, *kconfig.fragments])
+    return [path for name in names for path in fragment_paths(root, name, arch)]
 
 
 def fragment_paths(root: Path, name: str, arch: Arch) -> list[Path]:
@@ -89,7 +99,7 @@ def resolve(cut: Cut, package: Package, arch: Arch) -> tuple[Path, ...]:
 
     assert package.kconfig is not None
     folder, tree = cut.kconfig(package, arch), tree_path(cut, package)
-    fragments = read_fragments([path for name in package.kconfig.fragments for path in fragment_paths(cut.root, name, arch)])
+    fragments = read_fragments(list_fragments(cut.root, package.kconfig, arch))
     config, audit, demands = folder / f"config-{arch}", folder / f"audit-{arch}.json", folder / f"demands-{arch}"
     folder.mkdir(parents=True, exist_ok=True)
     resolve_config(

@@ -8,13 +8,19 @@ from doit.exceptions import UnmetDependency
 from doit.reporter import ConsoleReporter
 
 from tproxy_rpms.console import write_line
-from tproxy_rpms.errors import TproxyError
+from tproxy_rpms.errors import DifferentError, EquivalentError, TproxyError
 
 if TYPE_CHECKING:
     from tproxy_rpms.tasks.cut import Cut
 
-# Tasks that only tell something: they run beside another run of the same release.
+# Tasks that only tell something, and what they tell a program may be reading.
 SILENT = {"dump", "doctor"}
+
+# The exit code of a task that has found two builds not to be identical → what they are.
+VERDICTS = {EquivalentError.exit_code: "equivalent", DifferentError.exit_code: "different"}
+
+# Tasks that leave the release's build folder alone: they run beside another run of the same release.
+APART = SILENT | {"rebuild"}
 
 
 class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no types
@@ -35,7 +41,7 @@ class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no ty
 
     def initialize(self, tasks: Any, selected_tasks: Any) -> None:  # noqa: ARG002  # doit's signature
         """Take the release's lock before the first step. A run that cannot have it ends here."""
-        if set(selected_tasks) <= SILENT:
+        if set(selected_tasks) <= APART:
             return
         try:
             _ = self.cut.lock
@@ -75,15 +81,30 @@ class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no ty
         """Say where the result lies, and end with the exit code of the first failure's class."""
         for error in self.runtime_errors:
             self.line(error)
-        if not self.failures and (self.done or self.current):
+        worked = [name for name in self.done if name not in APART]
+        if not self.failures and (worked or self.current):
             where = f"; repositories in {self.cut.build / 'repo'}" if (self.cut.build / "repo").is_dir() else ""
-            self.line(f"{self.cut.release.name}: {len(self.done)} steps done, {self.current} up to date{where}")
-        codes = [code for code in (getattr(failed["exception"], "exit_code", 0) for failed in self.failures) if code]
-        if codes:
-            if {failed["task"].name for failed in self.failures} - SILENT:
-                self.line(f"{self.cut.release.name}: {len(self.failures)} steps failed; run the same command again to go on")
-            self.outstream.flush()
-            sys.exit(codes[0])
+            self.line(f"{self.cut.release.name}: {len(worked)} steps done, {self.current} up to date{where}")
+        self.tell_verdicts()
+        codes = self.list_codes()
+        broken = {name: code for name, code in codes.items() if code not in VERDICTS}
+        if broken.keys() - APART and any(broken.values()):
+            self.line(f"{self.cut.release.name}: {len(broken)} steps failed; run the same command again to go on")
+        self.outstream.flush()
+        if code := next(filter(None, broken.values()), max(codes.values(), default=0)):
+            sys.exit(code)
+
+    def list_codes(self) -> dict[str, int]:
+        """Return the steps that failed with the exit codes of their errors; 0 for what is no error of ours."""
+        return {failed["task"].name: getattr(failed["exception"], "exit_code", 0) for failed in self.failures}
+
+    def tell_verdicts(self) -> None:
+        """Say how many packages are reproducible, where that was asked."""
+        asked = [name for name in self.started if name.startswith("repro:")]
+        codes = self.list_codes()
+        told = ["identical" if name not in codes else VERDICTS.get(codes[name], "not compared") for name in asked]
+        if told:
+            self.line(f"{self.cut.release.name}: " + ", ".join(f"{told.count(word)} {word}" for word in sorted(set(told))))
 
 
 def format_seconds(seconds: float) -> str:

@@ -12,6 +12,8 @@ from tproxy_rpms.tasks.step import Step
 
 if TYPE_CHECKING:
     from tproxy_rpms.builders import Job
+    from tproxy_rpms.cache.entry import Built
+    from tproxy_rpms.cache.fingerprint import Inputs
 
 
 def create(cut: Cut) -> Iterator[Step]:
@@ -41,8 +43,56 @@ def inputs(cut: Cut, package: Package, arch: Arch) -> dict[str, object]:
 
 
 def build(cut: Cut, package: Package, arch: Arch) -> tuple[Path, ...]:
-    """Build one package for one arch."""
-    return cut.builder.build(make_job(cut, package, arch)).rpms
+    """Take one package for one arch from the cache of finished builds, or build it; where it comes from is left beside it."""
+    from tproxy_rpms.publish.origin import Origin, write_origin
+
+    job, known = make_job(cut, package, arch), identify(cut, package, arch)
+    if cut.finished_builds and not known:
+        cut.finished_builds.warn("roots", "neither taken from nor kept in: the build roots are not locked (doit lock)")
+    kept = cut.finished_builds.take(known, job) if known and cut.finished_builds else None
+    built = kept.built if kept else build_job(cut, job, known)
+    origin = Origin(
+        origin="taken" if kept else "built",
+        fingerprint=known.fingerprint if known else "",
+        started=built.started,
+        finished=built.finished,
+        jobs=built.jobs,
+    )
+    folder = str(cut.finished_builds.folder) if kept and cut.finished_builds else ""
+    write_origin(cut.origin(package, arch), origin, inputs=known.render() if known else {}, taken_from=folder)
+    return tuple(sorted(job.results.glob("*.rpm")))
+
+
+def build_job(cut: Cut, job: "Job", known: "Inputs | None") -> "Built":
+    """Build, keep a copy in the cache of finished builds if there is one, and return when it was built."""
+    from tproxy_rpms.cache.entry import Built
+    from tproxy_rpms.publish.origin import render_now
+
+    started = render_now()
+    result = cut.builder.build(job)
+    built = Built(started=started, finished=render_now(), jobs=job.jobs)
+    if known and cut.finished_builds:
+        cut.finished_builds.keep(known, result, built)
+    return built
+
+
+def identify(cut: Cut, package: Package, arch: Arch) -> "Inputs | None":
+    """Return what goes into a build, or None if that cannot be told: what ccache gives, and roots that are not locked."""
+    from tproxy_rpms.cache.fingerprint import Inputs
+
+    root = None if cut.ccache else cut.builder.identify_root(arch)
+    if root is None:
+        return None
+    (srpm,) = cut.recorded("srpm", package.name).values()
+    return Inputs(
+        builder=cut.release.builder,
+        code=digest_code("builders"),
+        arch=arch,
+        epoch=cut.release.epoch,
+        srpm=srpm,
+        root=root,
+        requires={name: digest for after in package.after for name, digest in cut.recorded("rpm", after, arch).items()},
+    )
 
 
 def make_job(cut: Cut, package: Package, arch: Arch) -> "Job":

@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tproxy_rpms.release.model import Package
 from tproxy_rpms.store import digest_code
 from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.step import Step
+
+if TYPE_CHECKING:
+    from tproxy_rpms.surroundings import Surroundings
 
 
 def create(cut: Cut) -> Iterator[Step]:
@@ -40,6 +44,13 @@ def inputs(cut: Cut, package: Package) -> dict[str, object]:
 
 def make(cut: Cut, package: Package) -> tuple[Path, ...]:
     """Make the SRPM of one package."""
+    from tproxy_rpms.packaging.srpm import OWN
+
+    return (make_in(cut, package, output=cut.build / "srpms" / package.name, surroundings=OWN),)
+
+
+def make_in(cut: Cut, package: Package, *, output: Path, surroundings: "Surroundings") -> Path:
+    """Make the SRPM of one package in a folder, and under the surroundings that are given."""
     from tproxy_rpms.packaging.patches import check_patches
     from tproxy_rpms.packaging.spec import list_files, render_spec
     from tproxy_rpms.packaging.srpm import build_srpm
@@ -62,5 +73,5 @@ def make(cut: Cut, package: Package) -> tuple[Path, ...]:
         files=[path.name for path in files],
         patches=[path.name for path in patches],
     )
-    output = cut.build / "srpms" / package.name
-    return (build_srpm(cut.release, spec=spec, name=package.name, sources=[*sources, *files, *patches], output=output),)
+    content = [*sources, *files, *patches]
+    return build_srpm(cut.release, spec=spec, name=package.name, sources=content, output=output, surroundings=surroundings)

@@ -64,6 +64,7 @@ class Telling:
     Fields:
         name: empty for a stage's only task. after: names of tasks that come before.
         options: what may be given behind the task's name, as doit's `params`; `run` gets each by its name.
+        words: the name by which `run` gets the list of all other words behind the task's name; empty for none.
     """
 
     stage: str
@@ -72,18 +73,23 @@ class Telling:
     name: str = ""
     after: tuple[str, ...] = ()
     options: tuple[Mapping[str, Any], ...] = ()
+    words: str = ""
 
     def to_doit(self, _cut: "Cut") -> dict[str, Any]:
         """Return the task as doit wants it."""
-        return ({"name": self.name} if self.name else {}) | {
-            "basename": self.stage,
-            "doc": self.doc,
-            "task_dep": list(self.after),
-            "actions": [guard(self.run)],
-            "params": [dict(option) for option in self.options],
-            "uptodate": [False],
-            "io": {"capture": False},
-        }
+        return (
+            ({"name": self.name} if self.name else {})
+            | ({"pos_arg": self.words} if self.words else {})
+            | {
+                "basename": self.stage,
+                "doc": self.doc,
+                "task_dep": list(self.after),
+                "actions": [guard(self.run)],
+                "params": [dict(option) for option in self.options],
+                "uptodate": [False],
+                "io": {"capture": False},
+            }
+        )
 
 
 def guard(action: Callable[..., None]) -> Callable[..., "TaskFailed | None"]:

@@ -1,0 +1,203 @@
+"""Build a second time under other surroundings, or look at what is published, and compare byte for byte.
+
+The first build is the release's own; the second sees another folder, user, host name, clock, time zone, locale, umask and number
+of jobs, in a root made anew. It never comes from a cache.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tproxy_rpms.errors import DifferentError, EquivalentError, UserError
+from tproxy_rpms.release.model import Arch, Package
+from tproxy_rpms.store import digest_value, read_outputs
+from tproxy_rpms.tasks.cut import Cut
+from tproxy_rpms.tasks.step import Telling
+
+if TYPE_CHECKING:
+    from tproxy_rpms.repro.verdict import Report
+
+# What may be given behind `repro`, or behind one of its tasks.
+PARAMS: tuple[Mapping[str, Any], ...] = (
+    {"name": "against", "long": "against", "type": str, "default": "", "help": "a published repository, URL or folder"},
+    {"name": "detail", "long": "detail", "type": bool, "default": False, "help": "have diffoscope show what differs"},
+    {"name": "seconds", "long": "seconds", "type": int, "default": 300, "help": "the most that diffoscope may take for one RPM"},
+    {"name": "megabytes", "long": "megabytes", "type": int, "default": 10, "help": "the most that its page of one RPM may have"},
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What is asked for: see PARAMS."""
+
+    against: str
+    detail: bool
+    seconds: int
+    megabytes: int
+
+
+def create(cut: Cut, **given: Any) -> Iterator[Telling]:
+    """Yield a task for each package and arch, and one for each SRPM; `given` is what stands behind `repro` itself."""
+    options = tuple({**param, "default": given.get(param["name"], param["default"])} for param in PARAMS)
+    for package in cut.release.packages.values():
+        for arch in (*cut.release.arches, "SRPM"):
+            yield Telling(
+                stage="repro",
+                name=f"{package.name}:{arch}",
+                doc=f"{package.name} {arch}: built twice, or compared with what is published (--against)",
+                run=partial(judge, cut, package, arch),
+                after=(":".join(made_by(package.name, arch)),),
+                options=options,
+            )
+
+
+def judge(cut: Cut, package: Package, arch: str, **options: Any) -> None:
+    """Compare one package and arch, and leave JSON and the page. Raises EquivalentError or DifferentError by the verdict."""
+    import sys
+
+    from tproxy_rpms.console import write_line
+    from tproxy_rpms.repro.report import render_table, write_report
+
+    wish = Wish(**options)
+    if wish.against:
+        report, second = compare_with_published(cut, package, arch, wish.against)
+    elif arch == "SRPM":
+        report, second = compare_srpm(cut, package)
+    else:
+        report, second = compare_second(cut, package, "x86_64" if arch == "x86_64" else "i386")
+    folder = cut.verdicts(wish.against)
+    write_report(folder / f"{package.name}-{arch}.json", report)
+    write_page(cut, folder)
+    write_line(sys.stdout, render_table(report))
+    if wish.detail and report.verdict != "identical":
+        write_details(report, first=find_first(cut, package, arch), second=second, folder=folder / "detail", wish=wish)
+        write_page(cut, folder)
+    check_verdict(report, folder)
+
+
+def made_by(package: str, arch: str) -> tuple[str, ...]:
+    """Return the name of the step that makes a package for an arch, as its stamp is named."""
+    return ("srpm", package) if arch == "SRPM" else ("rpm", package, arch)
+
+
+def find_first(cut: Cut, package: Package, arch: str) -> list[Path]:
+    """Return the release's own RPMs of a package and arch."""
+    return sorted(read_outputs(cut.stamp(*made_by(package.name, arch))))
+
+
+def compare_second(cut: Cut, package: Package, arch: Arch) -> "tuple[Report, list[Path]]":
+    """Return the comparison with a second build, which is made if it is not there yet, and its RPMs."""
+    from tproxy_rpms.builders import Varier
+    from tproxy_rpms.publish.origin import read_origin
+    from tproxy_rpms.repro.compare import compare_sets
+    from tproxy_rpms.repro.verdict import Report
+    from tproxy_rpms.store import digest_code, is_current, write_stamp
+    from tproxy_rpms.surroundings import list_varied
+    from tproxy_rpms.tasks.rpm import inputs, make_job
+
+    if not isinstance(cut.builder, Varier):
+        raise UserError(
+            f"{cut.release.name}: the {cut.release.builder} builder has no second build", hint="compare with --against"
+        )
+    folder = cut.build / "second" / f"{package.name}-{arch}"
+    job = make_job(cut, package, arch)
+    ccache = job.ccache and job.ccache.with_name(f"{job.ccache.name}-second")
+    job = replace(job, results=folder / "rpms", logs=folder / "logs", ccache=ccache)
+    folder.mkdir(parents=True, exist_ok=True)
+    variation = cut.builder.vary(job, log=folder / "root.log")
+    stamp = cut.stamp("repro", package.name, arch)
+    shaped_by = inputs(cut, package, arch) | {"second": variation.second, "code": digest_code("builders")}
+    if not is_current(stamp, inputs=shaped_by):
+        write_stamp(stamp, inputs=shaped_by, outputs=cut.builder.build(variation.job).rpms)
+    second = sorted(read_outputs(stamp))
+    surroundings = (replace(variation.first, jobs=read_origin(cut.origin(package, arch)).jobs or None), variation.second)
+    return Report(
+        package=package.name,
+        arch=arch,
+        comparisons=compare_sets(find_first(cut, package, arch), second, surroundings=surroundings),
+        varied=list_varied(*surroundings),
+        kept=variation.kept,
+    ), second
+
+
+def compare_srpm(cut: Cut, package: Package) -> "tuple[Report, list[Path]]":
+    """Return the comparison with a second SRPM, and that."""
+    from tproxy_rpms.packaging.srpm import KEPT, OWN, SECOND
+    from tproxy_rpms.repro.compare import compare_sets
+    from tproxy_rpms.repro.verdict import Report
+    from tproxy_rpms.surroundings import list_varied
+    from tproxy_rpms.tasks.srpm import make_in
+
+    second = make_in(cut, package, output=cut.build / "second" / f"{package.name}-SRPM", surroundings=SECOND)
+    return Report(
+        package=package.name,
+        arch="SRPM",
+        comparisons=compare_sets(find_first(cut, package, "SRPM"), [second], surroundings=(OWN, SECOND)),
+        varied=list_varied(OWN, SECOND),
+        kept=KEPT,
+    ), [second]
+
+
+def compare_with_published(cut: Cut, package: Package, arch: str, location: str) -> "tuple[Report, list[Path]]":
+    """Return the comparison with the published RPMs of the same names, and these."""
+    from tproxy_rpms.repro.compare import compare_sets
+    from tproxy_rpms.repro.published import find_published
+    from tproxy_rpms.repro.verdict import Report
+    from tproxy_rpms.surroundings import Surroundings
+
+    first = find_first(cut, package, arch)
+    published = find_published(
+        location, [path.name for path in first], scratch=cut.build / "published" / digest_value(location)[:16]
+    )
+    surroundings = (Surroundings(), Surroundings())
+    comparisons = compare_sets(first, published, surroundings=surroundings)
+    return Report(package=package.name, arch=arch, comparisons=comparisons, against=location), published
+
+
+def write_details(report: "Report", *, first: Sequence[Path], second: Sequence[Path], folder: Path, wish: Wish) -> None:
+    """Have diffoscope make a page for each RPM that is not identical, and tell where it lies and what it lacks."""
+    import sys
+
+    from tproxy_rpms.console import write_line
+    from tproxy_rpms.repro.detail import write_detail
+
+    ours, theirs = ({path.name: path for path in paths} for paths in (first, second))
+    for comparison in report.comparisons:
+        name = comparison.file
+        if comparison.verdict != "identical" and name in ours and name in theirs:
+            page = folder / f"{name}.html"
+            lack = write_detail(ours[name], theirs[name], page=page, seconds=wish.seconds, size=wish.megabytes << 20)
+            write_line(sys.stdout, f"detail: {page}" + (f": {lack}" if lack else ""))
+
+
+def write_page(cut: Cut, folder: Path) -> None:
+    """Write the page of all verdicts of a folder that are about the RPMs as they are now."""
+    from tproxy_rpms.repro.report import read_reports, render_page
+    from tproxy_rpms.store import wait_for_lock, write_whole
+
+    with wait_for_lock(folder / ".lock"):
+        reports = [report for report in read_reports(folder) if is_about(cut, report)]
+        details = [path.name.removesuffix(".html") for path in (folder / "detail").glob("*.html")]
+        page = render_page(reports, title=f"{cut.release.name}: reproducibility", details=details)
+        write_whole(folder / "index.html", page)
+
+
+def is_about(cut: Cut, report: "Report") -> bool:
+    """Tell whether a verdict is about the RPMs of the release as they are now."""
+    recorded = cut.recorded(*made_by(report.package, report.arch))
+    return bool(recorded) and all(comparison.first in ("", recorded.get(comparison.file)) for comparison in report.comparisons)
+
+
+def check_verdict(report: "Report", folder: Path) -> None:
+    """Raise the error of a verdict that is not identical."""
+    name = f"{report.package} {report.arch}"
+    if report.verdict == "equivalent":
+        raise EquivalentError(
+            f"{name}: equivalent: all but build time, build host and signatures is the same", hint=f"{folder / 'index.html'}"
+        )
+    if report.verdict == "different":
+        found = {entry.cause for one in report.comparisons for entry in one.differences if not entry.excused}
+        causes = sorted(found - {"consequence"} or found)
+        raise DifferentError(f"{name}: different: {', '.join(causes)}", hint=f"{folder / 'index.html'}; --detail shows more")
