@@ -149,7 +149,7 @@ def compare_with_published(cut: Cut, package: Package, arch: str, location: str)
 
     first = find_first(cut, package, arch)
     published = find_published(
-        location, [path.name for path in first], scratch=cut.build / "published" / digest_value(location)[:16]
+        location, [path.name for path in first], arch=arch, scratch=cut.build / "published" / digest_value(location)[:16]
     )
     surroundings = (Surroundings(), Surroundings())
     comparisons = compare_sets(first, published, surroundings=surroundings)
