@@ -18,18 +18,25 @@ SHORTEST_NAME = 3
 
 # Folders in which packages are built, for a side whose own folder is not known.
 BUILD_FOLDER = re.compile(
-    rb"/[\w.+~@%/-]*(?=/(?:BUILD|BUILDROOT|SOURCES)/)"
+    # Bounded: a line of base64 is one long path with thousands of beginnings.
+    rb"/[\w.+~@%/-]{0,255}(?=/(?:BUILD|BUILDROOT|SOURCES)/)"
     rb"|/(?:home|root|tmp|var/tmp|builddir|build|srv|mnt)(?:/[\w.+~@%-]+)+"
 )
-MONTH, DAY = rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)", rb"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )"
+MONTH = (
+    rb"(?<![A-Za-z])(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sep(?:tember)?|Oct(?:ober)?"
+    rb"|Nov(?:ember)?|Dec(?:ember)?)"
+)
+DAY = rb"(?:(?:Mon|Tue(?:s)?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:day)?,? )"
 CLOCK = rb"\d\d:\d\d:\d\d(?:\.\d+)?(?: [AP]M)?"
 ZONE = rb"(?: [A-Z]{3,5}| ?[+-]\d\d:?\d\d|Z)"
 DATE = re.compile(
-    # date(1), asctime(3) and __DATE__; RFC 2822; ISO 8601; the same without marks; __TIME__
-    rb"%b?%b +\d{1,2}(?: %b)?%b? \d{4}" % (DAY, MONTH, CLOCK, ZONE)
-    + rb"|%b?\d{1,2} %b \d{4}(?: %b)?%b?" % (DAY, MONTH, CLOCK, ZONE)
-    + rb"|(?<!\d)(?:19|20)\d\d-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?%b?" % ZONE
+    # date(1), asctime(3) and __DATE__; RFC 2822; manual pages; ISO 8601; the same without marks; date +%D; __TIME__
+    rb"%b?%b +\d{1,2},?(?: %b)?%b? \d{4}" % (DAY, MONTH, CLOCK, ZONE)
+    + rb"|%b?\d{1,2}[ -]%b[ -]\d{4}(?: %b)?%b?" % (DAY, MONTH, CLOCK, ZONE)
+    + rb"|%b,? (?:19|20)\d\d(?!\d)" % MONTH
+    + rb"|(?<!\d)(?:19|20)\d\d(?:-\d\d-|/\d\d/)\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?%b?" % ZONE
     + rb"|(?<!\d)20\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?:T?\d{4}(?:\d\d)?)?(?!\d)"
+    + rb"|(?<![\w/.])\d\d/\d\d/\d\d(?:\d\d)?(?![\w/])"
     + rb"|(?<!\d)%b%b?" % (CLOCK, ZONE)
 )
 # Ten digits are a time (2001 to 2033) if the other side has one less than two years away.

@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from tproxy_rpms.repro.clue import Clue, Swap, find_clues, mark_all
-from tproxy_rpms.repro.container import INITRAMFS, Container, Member, open_container
+from tproxy_rpms.repro.container import open_container
+from tproxy_rpms.repro.member import INITRAMFS, Container, Member
 from tproxy_rpms.repro.region import find_regions, first_difference, list_strings, subtract, widen_region
 from tproxy_rpms.repro.show import show_time
 from tproxy_rpms.repro.verdict import Difference
@@ -49,15 +50,13 @@ def explain_container(
         yield Difference(kind="file", place=place, cause="gzip header", first=values[0], second=values[1])
     names = [[member.name for member in container.members] for container in (first, second)]
     for name, count in ((Counter(names[0]) - Counter(names[1])) + (Counter(names[1]) - Counter(names[0]))).items():
-        side = "first" if name in names[0] else "second"
+        side = "first" if names[0].count(name) > names[1].count(name) else "second"
         yield Difference(kind="file", place=f"{place} > {name}", cause="missing", first=f"{count} in the {side} alone")
     if first.ordered and names[0] != names[1] and sorted(names[0]) == sorted(names[1]):
         at = next(index for index, pair in enumerate(zip(*names, strict=True)) if pair[0] != pair[1])
         yield Difference(kind="file", place=place, cause="archive order", first=names[0][at], second=names[1][at])
-    members = list(explain_members(first, second, place=place, swaps=swaps, depth=depth))
-    yield from members
-    unpacked = first.kind in ("gzip", "bzip2", "xz", "zstd", "kernel")
-    if unpacked and not members and first.head == second.head:
+    yield from explain_members(first, second, place=place, swaps=swaps, depth=depth)
+    if first.packed != second.packed and first.members[0].content == second.members[0].content:
         yield Difference(kind="file", place=place, cause="compression", first=first.kind, second=second.kind)
 
 
@@ -118,8 +117,9 @@ def explain_program(
 def explain_bytes(first: bytes, second: bytes, *, place: str, swaps: Sequence[Swap]) -> Iterator[Difference]:
     """Yield why two byte strings differ that cannot be taken apart."""
     ordered = is_text(first) and is_text(second)
-    if ordered and sorted(first.splitlines()) == sorted(second.splitlines()):
-        values = [shorten_text(line) for line in first_lines(first, second)]
+    lines = (first.splitlines(), second.splitlines()) if ordered else ([], [])
+    if lines[0] != lines[1] and sorted(lines[0]) == sorted(lines[1]):
+        values = [shorten_text(line) for line in next(pair for pair in zip(*lines, strict=True) if pair[0] != pair[1])]
         yield Difference(kind="file", place=place, cause="archive order", first=values[0], second=values[1])
         return
     clues: dict[str, Clue] = {}
@@ -159,12 +159,6 @@ def list_pairs(first: bytes, second: bytes, *, text: bool, swaps: Sequence[Swap]
     return pairs + ([(b"\n".join(left), b"\n".join(rest))] if left or rest or not pairs else [])
 
 
-def first_lines(first: bytes, second: bytes) -> tuple[bytes, bytes]:
-    """Return the first lines in which two texts differ."""
-    pairs = zip(first.splitlines(), second.splitlines(), strict=False)
-    return next(((one, two) for one, two in pairs if one != two), (first[-SHOWN:], second[-SHOWN:]))
-
-
 def is_text(data: bytes) -> bool:
     """Tell whether data has no bytes that no text has."""
     return TEXT.fullmatch(data) is not None
@@ -172,15 +166,13 @@ def is_text(data: bytes) -> bool:
 
 def describe_gzip(head: bytes) -> str:
     """Return what of a gzip header may differ."""
-    if len(head) < 10:
-        return ""
     name = head[10:].rstrip(b"\0").decode(errors="backslashreplace")
     return f"mtime {int.from_bytes(head[4:8], 'little')}, flags {head[3]}, system {head[9]}" + (f", name {name}" if name else "")
 
 
 def show_trait(trait: str, value: str) -> str:
     """Return a member's trait for people: times as dates."""
-    if trait == "mtime" and value.isdigit():
+    if trait == "mtime" and value.isdecimal() and value.isascii():
         return show_time(int(value))
     return value
 

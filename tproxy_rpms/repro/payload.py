@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from tproxy_rpms.errors import BuildError
 from tproxy_rpms.librpm import load_rpm
-from tproxy_rpms.repro.container import CPIO, HEADER_SIZE, align
+from tproxy_rpms.repro.archive import CPIO, HEADER_SIZE, align
 
 CHUNK = 1 << 20
 
