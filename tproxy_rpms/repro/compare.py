@@ -4,7 +4,7 @@ The payload's bytes and every tag of both headers are compared as they lie in th
 the list of what equivalent RPMs may differ in.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import starmap
@@ -13,8 +13,9 @@ from pathlib import Path
 from tproxy_rpms.gates.blob import Blob
 from tproxy_rpms.repro.clue import Swap, find_clues, make_swaps
 from tproxy_rpms.repro.content import explain_content
+from tproxy_rpms.repro.excuse import has_form, holds
 from tproxy_rpms.repro.package import CHUNK, Header, RpmFile, count_again, list_paths, read_rpm
-from tproxy_rpms.repro.payload import compare_archives, read_files
+from tproxy_rpms.repro.payload import compare_archives, read_files, wraps_nothing_else
 from tproxy_rpms.repro.show import show_attribute, show_tag
 from tproxy_rpms.repro.tags import (
     COMPRESSION,
@@ -27,7 +28,6 @@ from tproxy_rpms.repro.tags import (
     PATHS,
     PER_FILE,
     SIGNATURE_FOLLOWS_FILES,
-    Excuse,
     Where,
     find_excuse,
     name_tag,
@@ -35,11 +35,8 @@ from tproxy_rpms.repro.tags import (
 from tproxy_rpms.repro.verdict import Comparison, Difference, Surroundings, Verdict
 from tproxy_rpms.store import digest_file
 
-# The type of values that are bytes.
-BINARY = 7
-
-# The end of a region of signatures but for the offset of its index: tag 62, type 7, and 16 bytes.
-REGION = bytes.fromhex("0000003e00000007") + bytes.fromhex("00000010")
+# What is told of contents that are on neither side.
+UNSEEN = "too large to look into, or no content"
 
 
 def compare_sets(
@@ -136,8 +133,11 @@ class Pair:
             return False
         groups = []
         for blob in self.blobs:
-            numbers = list(zip(blob.numbers(FILEDEVICES), blob.numbers(FILEINODES), strict=False))
-            groups.append([numbers.index(number) for number in numbers])
+            if len(blob.numbers(FILEDEVICES)) != len(blob.numbers(FILEINODES)):
+                return False
+            firsts: dict[tuple[int, int], int] = {}
+            numbers = zip(blob.numbers(FILEDEVICES), blob.numbers(FILEINODES), strict=True)
+            groups.append([firsts.setdefault(number, index) for index, number in enumerate(numbers)])
         return groups[0] == groups[1]
 
     def compare_layout(self) -> Iterator[Difference]:
@@ -161,11 +161,10 @@ class Pair:
         for tag in sorted(ours.values.keys() | theirs.values.keys()):
             values = [header.values.get(tag, ()) for header in (ours, theirs)]
             excuse = find_excuse(tag, "signature header")
-            raws = [[value.raw for value in side] for side in values]
-            if values[0] == values[1] and (excuse is None or excuse.check != "counted" or holds(excuse, raws[0], counted[0])):
+            good = excuse is not None and all(starmap(partial(holds, excuse), zip(values, counted, strict=True)))
+            # The same digest of two files that differ is a lie of one of them.
+            if values[0] == values[1] and (excuse is None or excuse.check != "counted" or good):
                 continue
-            whole = all(value.count == len(value.raw) for side in values for value in side if value.kind == BINARY)
-            good = excuse is not None and whole and all(starmap(partial(holds, excuse), zip(raws, counted, strict=True)))
             cause = excuse.cause if excuse and good else "consequence" if changed and tag in SIGNATURE_FOLLOWS_FILES else "tag"
             yield self.tell_tag(tag, "signature header", cause=cause, excused=good)
 
@@ -176,9 +175,12 @@ class Pair:
         others = ours.values.keys() != theirs.values.keys()
         for tag in sorted(tag for tag in tags if ours.values.get(tag) != theirs.values.get(tag)):
             excuse = find_excuse(tag, "header")
-            forms = [[(value.kind, value.count) for value in header.values.get(tag, ())] for header in self.headers]
-            whole = len(forms[0]) == 1 and forms[0] == forms[1]
-            if excuse and whole and (excuse.check != "links" or self.same_links):
+            sides = [header.values.get(tag, ()) for header in self.headers]
+            if (
+                excuse
+                and all(len(side) == 1 and has_form(excuse, side[0]) for side in sides)
+                and (excuse.check != "links" or self.same_links)
+            ):
                 yield self.tell_tag(tag, "header", cause=excuse.cause, excused=True)
             elif tag in COMPRESSION:
                 yield self.tell_tag(tag, "header", cause="compression")
@@ -202,12 +204,13 @@ class Pair:
         """Yield differences of the files: which there are, in what order, their attributes and contents."""
         names = [list_paths(header) for header in self.headers]
         for side, mine, others in (("first", names[0], names[1]), ("second", names[1], names[0])):
-            for name in sorted(set(mine) - set(others)):
+            for name in sorted(set(mine).difference(others)):
                 yield Difference(kind="file", place=name, cause="missing", first=f"in the {side} alone")
-        common = [name for name in names[0] if name in set(names[1])]
-        if set(names[0]) == set(names[1]) and names[0] != names[1]:
-            at = next(index for index, pair in enumerate(zip(*names, strict=False)) if pair[0] != pair[1])
-            yield Difference(kind="file", place="the payload", cause="archive order", first=names[0][at], second=names[1][at])
+        sets = set(names[0]), set(names[1])
+        common = [name for name in names[0] if name in sets[1]]
+        moved = next((pair for pair in zip(*names, strict=False) if pair[0] != pair[1]), None)
+        if moved and sets[0] == sets[1]:
+            yield Difference(kind="file", place="the payload", cause="archive order", first=moved[0], second=moved[1])
         yield from self.compare_attributes(common)
         yield from self.compare_contents(self.list_changed(common))
 
@@ -248,14 +251,16 @@ class Pair:
             if name in ours and name in theirs:
                 yield from explain_content(ours[name], theirs[name], place=name, swaps=self.swaps)
             elif self.blobs[0].numbers(DIGEST_ALGORITHM) == self.blobs[1].numbers(DIGEST_ALGORITHM):
-                yield Difference(kind="file", place=name, cause="content", first="too large to look into, or no content")
+                what = "one has no content, or is too large to look into" if name in ours or name in theirs else UNSEEN
+                yield Difference(kind="file", place=name, cause="content", first=what)
 
     def explain_payload(self, files: Sequence[Difference]) -> Iterator[Difference]:
         """Yield why payloads differ where no file tells it: another compression, or more in the archive than headers tell."""
+        both = self.first, self.second
         state = compare_archives(self.first.path, self.second.path)
         if state == "same":
             yield Difference(kind="file", place="the payload", cause="compression")
-        elif state == "inodes" and self.same_links:
+        elif state == "inodes" and self.same_links and all(wraps_nothing_else(one.path, one.payload_at) for one in both):
             yield Difference(
                 kind="file", place="the payload", cause="inode", first="numbers of inodes and devices alone", excused=True
             )
@@ -263,14 +268,3 @@ class Pair:
             yield Difference(
                 kind="file", place="the payload", cause="content", first="the headers say that all files are the same"
             )
-
-
-def holds(excuse: Excuse, raws: Sequence[bytes], counted: Mapping[int, bytes]) -> bool:
-    """Tell whether an excuse holds for one side; a tag that is not there is always excused, one that is there twice never."""
-    if len(raws) != 1:
-        return not raws
-    if excuse.check == "counted":
-        return raws[0] == counted[excuse.number]
-    if excuse.check == "region":
-        return raws[0][:8] + raws[0][12:] == REGION and raws[0][8:9] == b"\xff" and raws[0][11] % 16 == 0
-    return excuse.check != "zeros" or not raws[0].strip(b"\0")

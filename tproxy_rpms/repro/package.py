@@ -17,8 +17,8 @@ from tproxy_rpms.gates.artifact import read_lead
 from tproxy_rpms.gates.blob import MOST_BYTES, MOST_ENTRIES, NUMBERS, Blob, BlobError, read_blob, read_exactly
 
 CHUNK = 1 << 20
-# Values are aligned to at most 8 bytes: as many zeros less one may lie between two of them.
-ALIGNMENT = 8
+# Type of numbers → what they are aligned to, with zeros before them; all else follows without a gap.
+ALIGNMENTS = {3: 2, 4: 4, 5: 8}
 
 SIGSIZE, LONGSIGSIZE = 1000, 270
 BASENAMES, DIRNAMES, DIRINDEXES, OLDFILENAMES = 1117, 1118, 1116, 1027
@@ -41,7 +41,7 @@ class Header:
     Fields:
         values: tag → its values in the order of the index; more than one only in a damaged header.
         order: the tags in the order of the index.
-        slack: bytes that belong to no tag and are no plain alignment.
+        slack: bytes that belong to no tag and are no plain alignment, and those that belong to two.
         raw: all of its bytes. blob: the same, read.
     """
 
@@ -111,7 +111,7 @@ def read_header(stream: BinaryIO) -> Header:
     extents = []
     for tag, kind, offset, count in entries:
         end = offset + measure_value(data, kind=kind, offset=offset, count=count)
-        extents.append((offset, end))
+        extents.append((offset, end, ALIGNMENTS.get(kind, 1)))
         values[tag] = (*values.get(tag, ()), Value(tag=tag, kind=kind, count=count, raw=data[offset:end]))
     return Header(
         values=values, order=tuple(tag for tag, *_ in entries), slack=tuple(find_slack(data, extents)), raw=raw, blob=blob
@@ -131,13 +131,15 @@ def measure_value(data: bytes, *, kind: int, offset: int, count: int) -> int:
     return end - offset
 
 
-def find_slack(data: bytes, extents: list[tuple[int, int]]) -> Iterator[bytes]:
-    """Yield the bytes of a header's data that no tag points to, but for the zeros that align the next value."""
+def find_slack(data: bytes, extents: list[tuple[int, int, int]]) -> Iterator[bytes]:
+    """Yield the bytes of a header's data that no tag points to, but for the zeros that align the next value, and overlaps."""
     reached = 0
-    for start, end in [*sorted(extents), (len(data), len(data))]:
+    for start, end, alignment in [*sorted(extents), (len(data), len(data), 1)]:
         gap = data[reached:start]
-        if gap.strip(b"\0") or len(gap) >= ALIGNMENT:
+        if gap.strip(b"\0") or (gap and start != reached + -reached % alignment):
             yield gap
+        if start < reached and end > start:
+            yield data[start : min(reached, end)]
         reached = max(reached, end)
 
 

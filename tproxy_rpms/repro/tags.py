@@ -11,7 +11,10 @@ from typing import Literal
 from tproxy_rpms.librpm import load_rpm
 
 Where = Literal["signature header", "header"]
-Check = Literal["", "counted", "zeros", "links", "region"]
+Check = Literal["", "counted", "zeros", "links", "region", "signature"]
+
+# Types of values (rpm's docs/manual/format_header.md).
+INT32, INT64, STRING, BINARY, STRINGS = 4, 5, 6, 7, 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,44 +23,47 @@ class Excuse:
 
     Fields:
         where: the header it lies in. One in the signature header may be missing on one side.
+        kind: the type that its value has to have; with another it is no such tag, whatever its number.
         cause: a key of verdict.CAUSES. reason: why this difference does not matter.
         check: what must hold on both sides, or there is no excuse: "counted": the value is what the file's bytes give when we
             count again; "zeros": nothing is in it but zeros; "links": both sides have the same hard links;
-            "region": it ends the index as rpm's regions do.
+            "region": it ends the index as rpm's regions do; "signature": it is an OpenPGP signature.
     """
 
     number: int
     name: str
     where: Where
+    kind: int
     cause: str
     reason: str
     check: Check = ""
 
 
-def excuse_header(number: int, name: str, cause: str, reason: str) -> Excuse:
+def excuse_header(number: int, name: str, kind: int, cause: str, reason: str) -> Excuse:
     """Return an excuse for a tag of the header."""
-    return Excuse(number=number, name=name, where="header", cause=cause, reason=reason)
+    return Excuse(number=number, name=name, where="header", kind=kind, cause=cause, reason=reason)
 
 
 def excuse_inode(number: int, name: str, reason: str) -> Excuse:
     """Return an excuse for a number of the building host's file system, which says nothing but what is one file."""
-    return Excuse(number=number, name=name, where="header", cause="inode", reason=reason, check="links")
+    return Excuse(number=number, name=name, where="header", kind=INT32, cause="inode", reason=reason, check="links")
 
 
-def excuse_signature(number: int, name: str, reason: str) -> Excuse:
+def excuse_signature(number: int, name: str, reason: str, kind: int = BINARY, check: Check = "signature") -> Excuse:
     """Return an excuse for a signature."""
-    return Excuse(number=number, name=name, where="signature header", cause="signature", reason=reason)
+    return Excuse(number=number, name=name, where="signature header", kind=kind, cause="signature", reason=reason, check=check)
 
 
-def excuse_consequence(number: int, name: str, reason: str, check: Check) -> Excuse:
+def excuse_consequence(number: int, name: str, kind: int, reason: str, check: Check) -> Excuse:
     """Return an excuse for what follows from other excused tags, as long as it is true."""
-    return Excuse(number=number, name=name, where="signature header", cause="consequence", reason=reason, check=check)
+    cause = "consequence"
+    return Excuse(number=number, name=name, where="signature header", kind=kind, cause=cause, reason=reason, check=check)
 
 
 EXCUSED: tuple[Excuse, ...] = (
-    excuse_header(1006, "BUILDTIME", "build time", "the time of the build; nothing in the payload may come from it"),
-    excuse_header(1007, "BUILDHOST", "host name", "the host of the build; nothing in the payload may come from it"),
-    excuse_header(1094, "COOKIE", "consequence", "BUILDHOST and BUILDTIME once more; rpmbuild writes it and nobody reads it"),
+    excuse_header(1006, "BUILDTIME", INT32, "build time", "the time of the build; nothing in the payload may come from it"),
+    excuse_header(1007, "BUILDHOST", STRING, "host name", "the host of the build; nothing in the payload may come from it"),
+    excuse_header(1094, "COOKIE", STRING, "consequence", "BUILDHOST and BUILDTIME once more, which nobody reads"),
     excuse_inode(1096, "FILEINODES", "the inodes of the files where they were built: rpm before 4.10 does not renumber them"),
     excuse_inode(1095, "FILEDEVICES", "the device of the files where they were built: rpm before 4.10 keeps it"),
     excuse_signature(267, "DSAHEADER", "a DSA or EdDSA signature of the header"),
@@ -65,20 +71,20 @@ EXCUSED: tuple[Excuse, ...] = (
     excuse_signature(1002, "SIGPGP", "an RSA signature of header and payload"),
     excuse_signature(1005, "SIGGPG", "a DSA signature of header and payload"),
     excuse_signature(1006, "SIGPGP5", "a signature of header and payload by PGP 5"),
-    excuse_signature(278, "OPENPGP", "signatures of the header as rpm 6 keeps them"),
-    excuse_signature(274, "FILESIGNATURES", "IMA signatures of the files; the files themselves are compared"),
-    excuse_signature(275, "FILESIGNATURELENGTH", "the length of the IMA signatures"),
-    excuse_signature(276, "VERITYSIGNATURES", "fs-verity signatures of the files; the files themselves are compared"),
-    excuse_signature(277, "VERITYSIGNATUREALGO", "the digest of the fs-verity signatures"),
-    excuse_consequence(1000, "SIGSIZE", "the size of header and payload: the host's name has a length", "counted"),
-    excuse_consequence(270, "LONGSIGSIZE", "SIGSIZE for RPMs above 4 GiB", "counted"),
-    excuse_consequence(1004, "SIGMD5", "a digest of header and payload, and the header has the build's host and time", "counted"),
-    excuse_consequence(269, "SHA1HEADER", "a digest of the header, which has the build's host and time", "counted"),
-    excuse_consequence(273, "SHA256HEADER", "a digest of the header, which has the build's host and time", "counted"),
-    excuse_consequence(279, "SHA3_256HEADER", "a digest of the header, which has the build's host and time", "counted"),
-    excuse_consequence(999, "RESERVED", "room that is left for signatures (rpm 6): signing takes from it", "zeros"),
-    excuse_consequence(1008, "RESERVEDSPACE", "room that is left for signatures: signing takes from it", "zeros"),
-    excuse_consequence(62, "HEADERSIGNATURES", "how many tags the signature header has: signing changes it", "region"),
+    excuse_signature(278, "OPENPGP", "signatures of the header as rpm 6 keeps them", STRINGS),
+    excuse_signature(274, "FILESIGNATURES", "IMA signatures of the files, which are compared", STRINGS, ""),
+    excuse_signature(275, "FILESIGNATURELENGTH", "the length of the IMA signatures", INT32, ""),
+    excuse_signature(276, "VERITYSIGNATURES", "fs-verity signatures of the files, which are compared", STRINGS, ""),
+    excuse_signature(277, "VERITYSIGNATUREALGO", "the digest of the fs-verity signatures", INT32, ""),
+    excuse_consequence(1000, "SIGSIZE", INT32, "the size of header and payload: the host's name has a length", "counted"),
+    excuse_consequence(270, "LONGSIGSIZE", INT64, "SIGSIZE for RPMs above 4 GiB", "counted"),
+    excuse_consequence(1004, "SIGMD5", BINARY, "a digest of header and payload: the host and time are in it", "counted"),
+    excuse_consequence(269, "SHA1HEADER", STRING, "a digest of the header, which has the build's host and time", "counted"),
+    excuse_consequence(273, "SHA256HEADER", STRING, "a digest of the header, which has the build's host and time", "counted"),
+    excuse_consequence(279, "SHA3_256HEADER", STRING, "a digest of the header, which has the build's host and time", "counted"),
+    excuse_consequence(999, "RESERVED", BINARY, "room that is left for signatures (rpm 6): signing takes from it", "zeros"),
+    excuse_consequence(1008, "RESERVEDSPACE", BINARY, "room that is left for signatures: signing takes from it", "zeros"),
+    excuse_consequence(62, "HEADERSIGNATURES", BINARY, "how many tags the signature header has: signing changes it", "region"),
 )  # fmt: skip
 
 # What one may look for in that list, and why it is not there. No digest of the payload may ever be excused.
@@ -118,7 +124,6 @@ FOLLOWS_FILES = frozenset({
 }) | PATHS  # fmt: skip
 # … and in the signature header.
 SIGNATURE_FOLLOWS_FILES = frozenset({1007, 271})  # PAYLOADSIZE LONGARCHIVESIZE
-FOLLOWS_COMPRESSION = frozenset({5092, 5112, 5121, 5123})  # the digests and the size of the compressed payload
 COMPRESSION = frozenset({1125, 1126})  # PAYLOADCOMPRESSOR PAYLOADFLAGS
 FOLLOWS_TAGS = frozenset({63})  # HEADERIMMUTABLE: how many tags there are
 DIGEST_ALGORITHM = 5011  # FILEDIGESTALGO
