@@ -33,8 +33,8 @@ class Handler(BaseHTTPRequestHandler):
         lie, _, name = self.path.lstrip("/").rpartition("/")
         self.server.requests.append((self.path, self.headers.get("Range")))
         body = self.server.files.get(name)
-        if lie.isdigit():
-            self.send_error(int(lie))
+        if (status := lie.partition("/")[0]).isdigit():
+            self.send_error(int(status))
         elif lie == "loop":
             self.redirect(self.path)
         elif lie == "inside":

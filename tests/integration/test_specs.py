@@ -34,6 +34,8 @@ mkdir -p %{buildroot}/usr/share/probe/sub %{buildroot}%{docs}
 touch -d @1000000000 %{buildroot}/usr/share/probe/old
 touch %{buildroot}/usr/share/probe/new %{buildroot}%{docs}/text
 ln -s nowhere %{buildroot}/usr/share/probe/link
+echo member > member
+ar rcU %{buildroot}/usr/share/probe/library.a member
 %files
 /usr/share/probe
 %doc %{docs}
@@ -144,6 +146,10 @@ def test_a_target_whose_rpm_does_not_clamp_times_has_the_spec_do_it(arch: Arch, 
     ).stdout
     times = {name: int(time) for name, time in (line.split() for line in listing.splitlines())}
     assert times.pop("/usr/share/probe/old") == 1_000_000_000
+    assert times.pop("/usr/share/probe/library.a") == epoch
+    cpio = subprocess.run(["rpm2cpio", rpm], capture_output=True).stdout
+    library = subprocess.run(["cpio", "-i", "--quiet", "--to-stdout", "*library.a"], input=cpio, capture_output=True).stdout
+    assert library.startswith(b"!<arch>\nmember/         0           0     0     100644  7         `\nmember\n")
     assert set(times) == {
         "/usr/share/probe",
         "/usr/share/probe/link",

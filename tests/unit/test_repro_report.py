@@ -70,6 +70,17 @@ def test_the_table_tells_verdict_causes_places_and_cures_in_lines_that_fit() -> 
     assert max(map(len, lines)) <= 130
 
 
+def test_a_value_that_is_in_one_build_only_keeps_its_side() -> None:
+    differences = (
+        Difference(kind="tag", place="URL", cause="tag", second="https://example.org/"),
+        Difference(kind="tag", place="VENDOR", cause="tag", first="somebody"),
+    )
+    comparison = Comparison(file="b.rpm", verdict="different", first="1", second="2", differences=differences)
+    lines = render_table(make_report(comparisons=(comparison,))).splitlines()
+    assert "      nothing | https://example.org/" in lines
+    assert "      somebody | nothing" in lines
+
+
 def test_what_comes_out_of_packages_is_shown_and_not_obeyed() -> None:
     evil = Comparison(
         file=EVIL, verdict="different", first="1", second="2",
@@ -83,8 +94,8 @@ def test_what_comes_out_of_packages_is_shown_and_not_obeyed() -> None:
 
 
 def test_the_page_is_the_same_for_the_same_reports_and_needs_no_script() -> None:
-    page = render_page([make_report()], title="t", details=["b.rpm"])
-    assert page == render_page([make_report()], title="t", details=["b.rpm"])
+    page = render_page([make_report()], title="t", details=["a.rpm", "b.rpm"])  # a.rpm's is left from when it differed
+    assert page == render_page([make_report()], title="t", details=["a.rpm", "b.rpm"])
     assert "<script" not in page and "http" not in page
     assert 'href="detail/b.rpm.html"' in page and 'href="detail/a.rpm.html"' not in page
     assert all(

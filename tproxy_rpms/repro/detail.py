@@ -44,16 +44,19 @@ def write_detail(first: Path, second: Path, *, page: Path, seconds: int, size: i
     """
     diffoscope = require_diffoscope()
     with make_scratch(page) as scratch:
-        found = scratch / "page.html"
+        found = scratch.absolute() / "page.html"
+        for name, path in (("first", first), ("second", second)):
+            (scratch / name).symlink_to(path.parent.absolute())  # the page names what it is given: no folder of this host
         argv: list[str | Path] = [
             diffoscope, "--no-progress", "--html", found, "--output-empty", "--timeout", str(max(1, int(seconds * SOFT))),
             "--max-report-size", str(size), "--max-page-size", str(size), "--max-diff-block-lines-saved", str(KEPT),
-            "--max-page-diff-block-lines", str(SHOWN), "--max-diff-block-lines", str(SHOWN), first.absolute(), second.absolute(),
+            "--max-page-diff-block-lines", str(SHOWN), "--max-diff-block-lines", str(SHOWN), f"first/{first.name}",
+            f"second/{second.name}",
         ]  # fmt: skip
         log = scratch / "log"
         try:
             # 0 is no difference, 1 is some; it ends with 2 when something went wrong, and then wrote nothing of worth.
-            result = run_command(argv, log=log, env={"TMPDIR": str(scratch)}, seconds=seconds, check=False)
+            result = run_command(argv, log=log, cwd=scratch, env={"TMPDIR": str(found.parent)}, seconds=seconds, check=False)
         except OverdueError:
             return write_note(page, first, f"diffoscope was ended after {seconds} s: too much to compare, or the host was busy")
         if result.returncode not in (0, 1) or not found.is_file():

@@ -4,22 +4,27 @@ import bz2
 import gzip
 import lzma
 import xml.etree.ElementTree as ET
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
 
-from tproxy_rpms.errors import FetchError
+from tproxy_rpms.errors import FetchError, HostError
 from tproxy_rpms.process import CommandError, require_tool, run_command
 from tproxy_rpms.sources.download import Part, digest_all, download
-from tproxy_rpms.sources.place import DownloadError, Limits
+from tproxy_rpms.sources.place import DownloadError, Limits, MissingError, read_scheme
 from tproxy_rpms.store import wait_for_lock
 
 REPO = "{http://linux.duke.edu/metadata/repo}"
 COMMON = "{http://linux.duke.edu/metadata/common}"
 
-# Where repositories lie below a location that is none itself.
-BELOW = ("", "x86_64/", "i386/", "SRPMS/")
+# With it, a location is below another URL than the repository's.
+BASE = "{http://www.w3.org/XML/1998/namespace}base"
+
+# Where the repository of an arch lies below a location that is a tree of them.
+BELOW = {"x86_64": "x86_64", "i386": "i386", "SRPM": "SRPMS"}
 
 # The most bytes of metadata, and of one RPM.
 MOST_METADATA, MOST_RPM = 256 << 20, 2 << 30
@@ -27,7 +32,10 @@ MOST_METADATA, MOST_RPM = 256 << 20, 2 << 30
 # Checksum types that repositories may have; "sha" is createrepo's old word for SHA-1.
 ALGORITHMS = {"sha": "sha1", "sha1": "sha1", "sha224": "sha224", "sha256": "sha256", "sha384": "sha384", "sha512": "sha512"}
 
-OPENERS: Mapping[str, Callable[[bytes], bytes]] = {".gz": gzip.decompress, ".bz2": bz2.decompress, ".xz": lzma.decompress}
+# What reads a compressed file; what is not among them is read as it is.
+OPENERS: Mapping[str, Callable[[Path, str], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+
+ANEW = "make the repository anew"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,23 +47,30 @@ class Listed:
     checksum: str
 
 
-def find_published(location: str, names: Sequence[str], *, scratch: Path) -> list[Path]:
+def find_published(location: str, names: Sequence[str], *, arch: str, scratch: Path) -> list[Path]:
     """Return the published RPMs that have one of these names; one that is not published is left out.
 
     Args:
         location: a folder or URL of a repository, or of a tree with x86_64/, i386/ and SRPMS/ below.
-        names: file names. scratch: where downloads go; what lies there and is right is not fetched again.
+        names: file names. arch: whose they are, or "SRPM": a noarch RPM has one name in the repositories of both arches.
+        scratch: where downloads go; what lies there and is right is not fetched again.
 
-    Raises FetchError if there is no repository, or a file is not what its metadata says.
+    Raises FetchError if there is no repository, it cannot be reached, or a file is not what its metadata says; HostError when the
+    disk does not take the files.
     """
     folder = local_folder(location)
     if folder is not None:
-        return find_in_folder(folder, names)
-    if urlsplit(location).scheme not in ("http", "https"):
-        raise FetchError(f"{location}: no folder, and no http or https URL", hint="give a folder, http://… or https://…")
+        return find_in_folder(folder, names, below=BELOW[arch])
     with wait_for_lock(scratch / ".lock"):
-        listed = read_repositories(location.rstrip("/") + "/", scratch)
-        return [bring(listed[name], scratch / name, most=MOST_RPM) for name in names if name in listed]
+        try:
+            if read_scheme(location) not in ("http", "https"):
+                raise FetchError(f"{location}: no folder, and no http or https URL", hint="give a folder, http://… or https://…")
+            listed = read_repository(location.rstrip("/") + "/", scratch, below=BELOW[arch])
+            return [bring(listed[name], scratch / name, most=MOST_RPM) for name in names if name in listed]
+        except DownloadError as error:
+            raise FetchError(str(error), hint="look whether the repository can be reached, and whole, and try again") from error
+        except OSError as error:
+            raise HostError(f"{scratch}: {error.strerror or error}", hint="make room on the disk, or mend its rights") from error
 
 
 def local_folder(location: str) -> Path | None:
@@ -65,30 +80,28 @@ def local_folder(location: str) -> Path | None:
     return None if "://" in location else Path(location)
 
 
-def find_in_folder(folder: Path, names: Sequence[str]) -> list[Path]:
+def find_in_folder(folder: Path, names: Sequence[str], *, below: str) -> list[Path]:
     """Return the files of these names anywhere in a folder, as they are. Raises FetchError for a folder without RPMs."""
-    found = {path.name: path for path in sorted(folder.rglob("*.rpm"), reverse=True) if path.is_file()}
+    place = folder / below if (folder / below).is_dir() else folder
+    found = {path.name: path for path in sorted(place.rglob("*.rpm"), reverse=True) if path.is_file()}
     if not found:
-        raise FetchError(f"{folder}: no RPM in there", hint="give a repository, or a folder with x86_64/, i386/ and SRPMS/")
+        raise FetchError(f"{place}: no RPM in there", hint="give a repository, or a folder with x86_64/, i386/ and SRPMS/")
     return [found[name] for name in names if name in found]
 
 
-def read_repositories(base: str, scratch: Path) -> dict[str, Listed]:
-    """Return file name → what the repositories at a URL, or below it, tell of it."""
-    listed: dict[str, Listed] = {}
+def read_repository(base: str, scratch: Path, *, below: str) -> dict[str, Listed]:
+    """Return file name → what the repository below a URL, or else the one right there, tells of it. Raises DownloadError."""
     said = []
-    for below in BELOW:
+    for place in (f"{base}{below}/", base):
         try:
-            repomd = bring_new(f"{base}{below}repodata/repomd.xml", scratch / "repomd.xml")
-        except DownloadError as error:
+            repomd = bring_new(f"{place}repodata/repomd.xml", scratch / "repomd.xml")
+        except MissingError as error:
             said.append(str(error))
             continue
-        primary = find_primary(repomd, f"{base}{below}")
+        primary = find_primary(repomd, place)
         path = bring(primary, scratch / "primary", most=MOST_METADATA)
-        listed |= dict(read_primary(decompress(path, primary.url), f"{base}{below}"))
-    if not listed:
-        raise FetchError("\n".join([f"{base}: no repository there", *said]), hint="repodata/repomd.xml must be below the URL")
-    return listed
+        return dict(read_primary(decompress(path, primary.url), place))
+    raise FetchError("\n".join([f"{base}: no repository there", *said]), hint="repodata/repomd.xml must be below the URL")
 
 
 def find_primary(repomd: bytes, base: str) -> Listed:
@@ -97,7 +110,7 @@ def find_primary(repomd: bytes, base: str) -> Listed:
     for data in parse(repomd, url).iter(f"{REPO}data"):
         if data.get("type") == "primary":
             return read_entry(data, base, namespace=REPO)
-    raise FetchError(f"{url}: it lists no primary", hint="make the repository anew")
+    raise FetchError(f"{url}: it lists no primary", hint=ANEW)
 
 
 def read_primary(content: bytes, base: str) -> Iterator[tuple[str, Listed]]:
@@ -112,10 +125,12 @@ def read_entry(element: ET.Element, base: str, *, namespace: str) -> Listed:
     location, checksum = element.find(f"{namespace}location"), element.find(f"{namespace}checksum")
     href = location.get("href", "") if location is not None else ""
     algorithm = ALGORITHMS.get(checksum.get("type", ""), "") if checksum is not None else ""
-    outside = urlsplit(href).scheme or href.startswith("/") or ".." in PurePosixPath(unquote(href)).parts
-    if not href or outside or not algorithm or checksum is None:
-        raise FetchError(f"{base}: metadata with a location {href!r} that is no file of it, or without a checksum that we know")
-    return Listed(url=base + href, algorithm=algorithm, checksum=(checksum.text or "").strip().lower())
+    outside = "://" in href or href.startswith("/") or ".." in PurePosixPath(unquote(href)).parts
+    if not href or outside or (location is not None and BASE in location.attrib) or not algorithm or checksum is None:
+        raise FetchError(
+            f"{base}: metadata with a location {href!r} that is no file of it, or without a checksum that we know", hint=ANEW
+        )
+    return Listed(url=base + quote(href, safe="/%"), algorithm=algorithm, checksum=(checksum.text or "").strip().lower())
 
 
 def parse(content: bytes, url: str) -> ET.Element:
@@ -127,15 +142,26 @@ def parse(content: bytes, url: str) -> ET.Element:
 
 
 def decompress(path: Path, url: str) -> bytes:
-    """Return the content of a metadata file, compressed as its name says."""
+    """Return the content of a metadata file, compressed as its name says. Raises FetchError for none, or too much."""
     suffix = PurePosixPath(urlsplit(url).path).suffix
     try:
         if suffix == ".zst":
-            return run_command([require_tool("zstd", package="zstd"), "-dcq", str(path)]).stdout.encode()
-        content = path.read_bytes()
-        return OPENERS[suffix](content) if suffix in OPENERS else content
-    except (OSError, EOFError, lzma.LZMAError, CommandError) as error:
-        raise FetchError(f"{url}: cannot be decompressed: {error}") from error
+            path = unpack_zstd(path)
+        with OPENERS.get(suffix, Path.open)(path, "rb") as stream:
+            content: bytes = stream.read(MOST_METADATA + 1)
+    except (OSError, EOFError, lzma.LZMAError, zlib.error, CommandError) as error:
+        raise FetchError(f"{url}: cannot be decompressed: {error}", hint=ANEW) from error
+    if len(content) > MOST_METADATA:
+        raise FetchError(f"{url}: more than {MOST_METADATA} bytes, decompressed", hint=ANEW)
+    return content
+
+
+def unpack_zstd(path: Path) -> Path:
+    """Return the decompressed file beside a zstd's; what grows too large is cut off by the kernel, and zstd fails."""
+    unpacked = path.with_name(f"{path.name}.unpacked")
+    zstd = require_tool("zstd", package="zstd")
+    run_command(["prlimit", f"--fsize={MOST_METADATA + 1}", zstd, "-dqf", path, "-o", unpacked])
+    return unpacked
 
 
 def bring_new(url: str, path: Path) -> bytes:

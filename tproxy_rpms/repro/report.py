@@ -107,9 +107,9 @@ def render_group(group: Group) -> Iterator[str]:
     yield f"  {group.cause} ({count}): {group.cure}"
     for difference in group.differences[:PLACES]:
         yield f"    {difference.place}"
-        values = [value for value in (difference.first, difference.second) if value]
-        if values:
-            yield f"      {' | '.join(shorten(one_line(value), WIDTH // 2 - 5) for value in values)}"
+        if difference.first or difference.second:
+            values = [shorten(value, WIDTH // 2 - 5) or "nothing" for value in (difference.first, difference.second)]
+            yield f"      {' | '.join(values)}"
     if count > PLACES:
         yield f"    … and {count - PLACES} more"
 

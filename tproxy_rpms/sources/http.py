@@ -9,10 +9,23 @@ from urllib.parse import urljoin
 import requests
 import urllib3
 
-from tproxy_rpms.sources.place import CHUNK, Answer, BrokenBodyError, DownloadError, Limits, SpeedWatch, StaleError, read_scheme
+from tproxy_rpms.sources.place import (
+    CHUNK,
+    Answer,
+    BrokenBodyError,
+    DownloadError,
+    Limits,
+    MissingError,
+    SpeedWatch,
+    StaleError,
+    read_scheme,
+)
 
 # Redirects that are followed before a place is given up.
 REDIRECTS = 10
+
+# What a place answers that does not have the file; stores of objects say "forbidden" so that nobody learns what there is.
+MISSING = (403, 404, 410)
 
 
 class Session(requests.Session):
@@ -76,7 +89,8 @@ def read_answer(url: str, answer: requests.Response, *, start: int, validator: s
         return Answer(
             pieces=stream_body(url, answer, length=length, limits=limits), start=start, total=total, validator=validator
         )
-    raise DownloadError(f"{url}: HTTP {status} {answer.reason or ''}".rstrip())
+    kind = MissingError if status in MISSING else DownloadError
+    raise kind(f"{url}: HTTP {status} {answer.reason or ''}".rstrip())
 
 
 def read_validator(headers: Mapping[str, str]) -> str:

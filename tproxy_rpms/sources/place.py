@@ -18,6 +18,10 @@ class BrokenBodyError(DownloadError):
     """The body ended too soon: what came may be resumed."""
 
 
+class MissingError(DownloadError):
+    """The place answers, and does not have the file."""
+
+
 class StaleError(DownloadError):
     """The place cannot go on with what was begun: the file there is another one."""
 
@@ -115,7 +119,8 @@ def open_file(url: str) -> Iterator[Answer]:
     try:
         stream = path.open("rb")
     except OSError as error:
-        raise DownloadError(f"{url}: {error.strerror}") from error
+        kind = MissingError if isinstance(error, FileNotFoundError) else DownloadError
+        raise kind(f"{url}: {error.strerror}") from error
     with stream:
         pieces = iter(lambda: stream.read(CHUNK), b"")
         yield Answer(pieces=pieces, start=0, total=path.stat().st_size, validator="")

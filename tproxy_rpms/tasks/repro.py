@@ -69,6 +69,8 @@ def judge(cut: Cut, package: Package, arch: str, **options: Any) -> None:
         report, second = compare_second(cut, package, "x86_64" if arch == "x86_64" else "i386")
     folder = cut.verdicts(wish.against)
     write_report(folder / f"{package.name}-{arch}.json", report)
+    for comparison in report.comparisons:  # a page of an earlier build would tell of other differences
+        (folder / "detail" / f"{comparison.file}.html").unlink(missing_ok=True)
     write_page(cut, folder)
     write_line(sys.stdout, render_table(report))
     if wish.detail and report.verdict != "identical":
@@ -149,7 +151,7 @@ def compare_with_published(cut: Cut, package: Package, arch: str, location: str)
 
     first = find_first(cut, package, arch)
     published = find_published(
-        location, [path.name for path in first], scratch=cut.build / "published" / digest_value(location)[:16]
+        location, [path.name for path in first], arch=arch, scratch=cut.build / "published" / digest_value(location)[:16]
     )
     surroundings = (Surroundings(), Surroundings())
     comparisons = compare_sets(first, published, surroundings=surroundings)
