@@ -74,6 +74,7 @@ def list_kernels(data: bytes) -> Iterator[int]:
     sectors, version, offset = data[0x1F1] or 4, *struct.unpack_from("<H", data, 0x206), *struct.unpack_from("<I", data, 0x248)
     if version >= 0x208 and offset:
         yield (sectors + 1) * 512 + offset
+        return
     yield from (found.start() for found in islice(COMPRESSED.finditer(data, 0x400), MOST_PLACES))
 
 
