@@ -67,6 +67,12 @@ class RecordError(UserError):
     exit_code = 16
 
 
+class SigningError(UserError):
+    """The key cannot sign: it is missing, expired, locked, of a kind that the target does not verify, or its signer refuses."""
+
+    exit_code = 17
+
+
 class BuildError(TproxyError):
     """rpmbuild failed inside a build root, or left something else than was asked for."""
 
@@ -123,3 +129,9 @@ class LockedError(HostError):
     """Another run holds the lock."""
 
     exit_code = 33
+
+
+class PublishError(HostError):
+    """The place to publish to cannot be reached, has no room, or does not hold what was sent."""
+
+    exit_code = 35

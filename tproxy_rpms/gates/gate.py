@@ -1,6 +1,6 @@
 """The gate itself: all artifacts of a step against the target's limits, a report that stays, and an end to the cut."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,8 +11,11 @@ from tproxy_rpms.release.model import Target
 from tproxy_rpms.store import write_json
 
 
-def check_artifacts(paths: Sequence[Path], *, target: Target, report: Path) -> None:
+def check_artifacts(paths: Sequence[Path], *, target: Target, report: Path, signatures: Sequence[str] = ()) -> None:
     """Check RPMs and SRPMs, and write what was looked at and found to `report`, whatever comes of it.
+
+    Args:
+        signatures: what each must be signed with, one of them or more; empty for artifacts that need no signature.
 
     Raises GateError with every finding of every file.
     """
@@ -25,6 +28,8 @@ def check_artifacts(paths: Sequence[Path], *, target: Target, report: Path) -> N
             continue
         artifacts.append(artifact)
         findings += check_artifact(artifact, target.limits)
+        if signatures:
+            findings += check_signed(artifact, signatures, target=target)
     write_json(report, {
         "target": target.name,
         "reader": target.limits.reader if target.limits else None,
@@ -34,6 +39,17 @@ def check_artifacts(paths: Sequence[Path], *, target: Target, report: Path) -> N
     })  # fmt: skip
     if findings:
         raise GateError([str(finding) for finding in findings], hint=f"the whole report: {report}")
+
+
+def check_signed(artifact: Artifact, signatures: Sequence[str], *, target: Target) -> Iterator[Finding]:
+    """Yield what is wrong with how an artifact is signed: not at all, or in another way than the target's profile has it."""
+    says = {signed.tag: signed.says for signed in artifact.signatures} or {"signatures": "none"}
+    for tag, kind in says.items():
+        if kind not in signatures:
+            yield Finding(
+                file=artifact.file, limit="signing", tag=tag, value=kind, source="",
+                why=f"{target.name} takes {', '.join(signatures)}", cure=f"sign for the profile {target.signing}",
+            )  # fmt: skip
 
 
 def describe_damage(path: Path, error: BuildError) -> Finding:

@@ -1,36 +1,93 @@
-"""yum repositories: createrepo_c over a finished set of RPMs, whole or not at all."""
+"""yum repositories: createrepo_c over a finished set of RPMs, with metadata that the target's clients read."""
 
 import os
 import shutil
+import tempfile
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 from tproxy_rpms.errors import HostError
-from tproxy_rpms.process import require_tool, run_command
-from tproxy_rpms.release.model import Release
+from tproxy_rpms.gates.artifact import read_artifact
+from tproxy_rpms.process import run_command
+from tproxy_rpms.publish.comps import render_comps
+from tproxy_rpms.release.model import Release, Target
 from tproxy_rpms.store import digest_file, whole_folder
 
 REPO = "{http://linux.duke.edu/metadata/repo}"
 
+# Takes a file and returns its signature in ASCII armour.
+SignFile = Callable[[Path], str]
 
-def make_repository(release: Release, rpms: Sequence[Path], directory: Path) -> tuple[Path, ...]:
+
+def make_repository(
+    release: Release, rpms: Sequence[Path], directory: Path, *, groups: bool = False, sign: SignFile | None = None
+) -> tuple[Path, ...]:
     """Make `directory` a repository of just these RPMs, with metadata that the target's clients read.
 
-    The same RPMs give the same metadata: file times and revision are the release's epoch.
+    Args:
+        groups: whether it offers the group of all packages. sign: what signs repomd.xml, into repomd.xml.asc beside it.
+
+    The same RPMs give the same metadata: file times and revision are the release's epoch. Old metadata is never taken over: what
+    createrepo_c goes by, size and time, may be the same for another package.
     Returns every file of the repository. Raises HostError when the metadata does not agree with what lies on disk.
     """
-    createrepo = require_tool("createrepo_c", package="createrepo-c")
     with whole_folder(directory) as folder:
         for rpm in sorted(rpms):
             shutil.copyfile(rpm, folder / rpm.name)
             os.utime(folder / rpm.name, (release.epoch, release.epoch))
-        run_command([
-            createrepo, "--quiet", "--revision", str(release.epoch), "--set-timestamp-to-revision", "--workers", "1",
-            "--checksum", release.target.repo_checksum, "--general-compress-type", release.target.repo_compress, str(folder),
-        ])  # fmt: skip
+        with tempfile.TemporaryDirectory(prefix="tproxy-rpms-comps-") as scratch:
+            comps = Path(scratch) / "comps.xml"
+            if groups:
+                comps.write_text(render_comps(release, [read_artifact(rpm).name for rpm in rpms]))
+            run_createrepo(release.target, folder, epoch=release.epoch, comps=comps if groups else None)
         check_repository(folder)
+        if sign:
+            repomd = folder / "repodata" / "repomd.xml"
+            repomd.with_name("repomd.xml.asc").write_text(sign(repomd))
     return tuple(sorted(path for path in directory.rglob("*") if path.is_file()))
+
+
+def run_createrepo(target: Target, folder: Path, *, epoch: int, comps: Path | None = None) -> None:
+    """Make the metadata of a folder of RPMs."""
+    group = ["--groupfile", str(comps)] if comps else []
+    times = ["--revision", str(epoch), "--set-timestamp-to-revision"]
+    command = find_createrepo(target.repo_checksum, target.repo_compress, target.repo_database)
+    run_command([*command, *times, *group, "--workers", "1", folder])
+
+
+@cache
+def find_createrepo(checksum: str, compress: str, database: str) -> tuple[str, ...]:
+    """Return the first createrepo_c on PATH, with its options, that makes metadata of just this kind.
+
+    Old and new ones differ in what they can: SHA-1 is gone from some builds, zstd missing in others, and databases are compressed
+    as the version likes; so each is tried on an empty folder. Raises HostError if none does.
+    """
+    shape = [f"primary.xml.{compress}", *([f"primary.sqlite.{database}"] if database else [])]
+    said = []
+    for tool in list_tools("createrepo_c"):
+        # Without a word on compression, old ones give gzip, and databases in bzip2; --compatibility asks that of new ones.
+        for words in (["--no-database", "--general-compress-type", compress], ["--database", "--compatibility"]):
+            command = (tool, "--quiet", "--checksum", checksum, *words)
+            with tempfile.TemporaryDirectory(prefix="tproxy-rpms-createrepo-") as scratch:
+                done = run_command([*command, scratch], check=False)
+                made = [path.name.partition("-")[2] for path in Path(scratch, "repodata").glob("*-primary.*")]
+            if done.returncode == 0 and sorted(made) == sorted(shape):
+                return command
+            said.append(f"{tool}: {done.stderr.strip() or ', '.join(sorted(made))}")
+    raise HostError(
+        "\n".join([f"no createrepo_c here makes {' and '.join(shape)} with {checksum} checksums", *dict.fromkeys(said)]),
+        hint="install createrepo_c (Debian: createrepo-c; Fedora: createrepo_c), or start through ./run, which does",
+    )
+
+
+def list_tools(name: str) -> Iterator[str]:
+    """Yield every program of a name on PATH: our environment's own comes before the host's."""
+    for folder in dict.fromkeys((*os.environ.get("PATH", "").split(os.pathsep), "/usr/bin")):
+        path = Path(folder) / name
+        if folder and os.access(path, os.X_OK):
+            yield str(path)
 
 
 def check_repository(folder: Path) -> None:

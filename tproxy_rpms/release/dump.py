@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from tproxy_rpms.release.load import SCHEMA
@@ -59,6 +60,8 @@ def is_table(value: Any) -> bool:
 
 def quote(value: Any) -> str:
     """Return a plain value as TOML; JSON's way of writing texts is TOML's too."""
+    if isinstance(value, Path):
+        value = str(value)
     if isinstance(value, tuple | list):
         return "[" + ", ".join(quote(item) for item in value) + "]"
     return json.dumps(value, ensure_ascii=False)

@@ -7,6 +7,7 @@ from typing import Literal
 
 Arch = Literal["x86_64", "i386"]
 Policy = Literal["require", "report", "none"]
+Profile = Literal["el5", "modern"]
 
 # The arch word that rpm uses for what we call i386: the instruction set of the packages.
 RPM_ARCH: Mapping[str, str] = {"x86_64": "x86_64", "i386": "i686"}
@@ -153,7 +154,10 @@ class Target:
         dist: the suffix of the packages' Release (".el5").
         init: `sysv` or `systemd`.
         payload: rpm's payload flags ("w9.gzdio"). file_digest: rpm's file digest algorithm, 1 is MD5, 8 is SHA-256.
-        repo_checksum, repo_compress: createrepo_c's --checksum and --general-compress-type.
+        repo_checksum, repo_compress, repo_database: what clients read of a repository: the checksums, how metadata is compressed,
+            and how its databases are; empty if they want none.
+        repo_signed: whether clients check a repository's own signature.
+        signing: the profile of signatures that its rpm verifies.
         libdir: arch → the folder of shared libraries as this distribution has it.
         build_packages: what a build root holds, in the distribution's own names.
         names: build requirement as EL names it ("libcap-devel") → this distribution's name, where it differs.
@@ -172,11 +176,52 @@ class Target:
     repo_checksum: str
     repo_compress: str
     libdir: Mapping[str, str]
+    repo_database: str = ""
+    repo_signed: bool = True
+    signing: Profile = "modern"
     build_packages: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     traits: Mapping[str, str | bool] = field(default_factory=dict)
     mock_configs: str = "../mock-configs"
     limits: Limits | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signing:
+    """Who signs: a key of a GnuPG home, reached as GnuPG does (agent and smart card too), or a command.
+
+    Fields:
+        key: the full fingerprint (40 hex digits, upper case) of the primary key.
+        home: the GnuPG home, the user's own if None. passphrase_file: what unlocks the key where no agent does.
+        command: a program with its arguments that takes what is to be signed on its standard input and writes a detached OpenPGP
+            signature to its standard output; then `public` is the file of the public key.
+        digest: the hash that is signed, the profile's own if empty.
+        modern: who signs the manifest, if not the same: people verify it with today's tools, whatever the target can.
+    """
+
+    key: str
+    home: Path | None = None
+    passphrase_file: Path | None = None
+    command: tuple[str, ...] = ()
+    public: Path | None = None
+    digest: str = ""
+    modern: "Signing | None" = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publishing:
+    """Where finished repositories go.
+
+    Fields:
+        to: a folder, `[USER@]HOST:/FOLDER` or `ssh://[USER@]HOST[:PORT]/FOLDER`. ssh: further options for ssh.
+        keep: how many snapshots stay, the served one among them.
+        grace: minutes for which one that is no longer served stays nevertheless: clients may still be reading it.
+    """
+
+    to: str
+    ssh: tuple[str, ...] = ()
+    keep: int = 5
+    grace: int = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,6 +233,8 @@ class Release:
         epoch: the release's date in seconds since 1970, which drives every timestamp.
         revision: the packages' Release without the target's `dist`.
         mirror: a folder or URL prefix tried first for every source, or empty.
+        url: where clients find what is published, without a slash at the end; or empty.
+        signing: who signs, None for packages that stay unsigned. publishing: where repositories go, or None.
         target_file: the file that the target comes from.
     """
 
@@ -204,6 +251,8 @@ class Release:
     packages: Mapping[str, Package]
     mirror: str = ""
     url: str = ""
+    signing: Signing | None = None
+    publishing: Publishing | None = None
     target_file: Path = Path()
 
     @property

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import cast
 
 from tproxy_rpms.release.limits import check_target, read_limits
-from tproxy_rpms.release.model import Arch, Archive, Kconfig, Package, Policy, Release, Signature, Source, Target
+from tproxy_rpms.release.model import Arch, Archive, Kconfig, Package, Policy, Profile, Release, Signature, Source, Target
+from tproxy_rpms.release.site import FINGERPRINT, read_publishing, read_signing, read_url
 from tproxy_rpms.release.table import Table, describe
 
 ARCHES = ("x86_64", "i386")
 POLICIES = ("require", "report", "none")
-FINGERPRINT = re.compile(r"[0-9A-F]{40}")
+PROFILES = ("el5", "modern")
 
 
 def read_source(name: str, table: Table) -> Source:
@@ -161,6 +162,7 @@ def read_release(
     if not packages and not table.problems:
         table.complain("packages", "missing: a release has at least one package")
     table.known |= {"target"}
+    signing, publishing = table.table("signing"), table.table("publishing")
     release = Release(
         name=name,
         files=tuple(files),
@@ -174,7 +176,9 @@ def read_release(
         sources=sources,
         packages=packages,
         mirror=table.take("mirror", str, ""),
-        url=table.take("url", str, ""),
+        url=read_url(table),
+        signing=read_signing(signing) if signing else None,
+        publishing=read_publishing(publishing) if publishing else None,
         target_file=target_file,
     )
     table.finish()
@@ -196,7 +200,10 @@ def read_target(table: Table, *, name: str) -> Target:
         payload=table.take("payload", str),
         file_digest=table.take("file_digest", int),
         repo_checksum=table.take("repo_checksum", str),
-        repo_compress=table.take("repo_compress", str),
+        repo_compress=table.choice("repo_compress", ("gz", "bz2", "xz", "zstd")),
+        repo_database=table.choice("repo_database", ("", "gz", "bz2", "xz"), ""),
+        repo_signed=table.take("repo_signed", bool, True),
+        signing=cast(Profile, table.choice("signing", PROFILES, "modern")),
         libdir={key: libdir.take(key, str) for key in libdir.data} if libdir else {},
         build_packages=table.texts("build_packages", ()),
         names={key: names.take(key, str) for key in names.data} if names else {},

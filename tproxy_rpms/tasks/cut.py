@@ -15,6 +15,7 @@ from tproxy_rpms.store import digest_file, digest_tree, digest_value, hold_lock,
 if TYPE_CHECKING:
     from tproxy_rpms.builders import Builder
     from tproxy_rpms.cache.content import ContentCache
+    from tproxy_rpms.signing.signatory import Signatory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +78,28 @@ class Cut:
         from tproxy_rpms.builders import create_builder
 
         return create_builder(self.release, cache=self.cache, work=self.build / "work")
+
+    @cached_property
+    def signatory(self) -> "Signatory":
+        """Who signs. Raises SigningError for a key that cannot: it is tried on a few bytes."""
+        from tproxy_rpms.signing.signatory import open_signatory
+
+        signatory = open_signatory(self.release)
+        signatory.package.sign(b"tproxy-rpms")
+        return signatory
+
+    @property
+    def has_client(self) -> bool:
+        """Whether there is a tproxy-release: of a release that is signed and says where clients find it."""
+        return bool(self.release.signing and self.release.url)
+
+    def made_by(self, package: str, arch: str) -> tuple[str, ...]:
+        """The step that makes a package for an arch, or its SRPM, as its stamp is named."""
+        return ("srpm", package) if arch == "SRPM" else ("rpm", package, arch)
+
+    def finished_by(self, package: str, arch: str) -> tuple[str, ...]:
+        """The step that makes what goes into a repository: that which signs, if the release names who does."""
+        return ("sign", package, arch) if self.release.signing else self.made_by(package, arch)
 
     def stamp(self, *words: str) -> Path:
         """The stamp of a step, named like the step."""
@@ -141,8 +164,9 @@ class Cut:
 
     @cached_property
     def target_digest(self) -> str:
-        """A digest of all of the target that shapes packages; its limits only judge them."""
-        return digest_value({key: value for key, value in asdict(self.release.target).items() if key != "limits"})
+        """A digest of all of the target that shapes packages; its limits only judge them, and repositories come later."""
+        late = ("limits", "repo_checksum", "repo_compress", "repo_database", "repo_signed", "signing")
+        return digest_value({key: value for key, value in asdict(self.release.target).items() if key not in late})
 
     def facts(self, package: Package) -> dict[str, Any]:
         """What of the release shapes a package's SRPM."""

@@ -48,7 +48,7 @@ def create(cut: Cut, **given: Any) -> Iterator[Telling]:
                 name=f"{package.name}:{arch}",
                 doc=f"{package.name} {arch}: built twice, or compared with what is published (--against)",
                 run=partial(judge, cut, package, arch),
-                after=(":".join(made_by(package.name, arch)),),
+                after=(":".join(cut.made_by(package.name, arch)),),
                 options=options,
             )
 
@@ -79,14 +79,9 @@ def judge(cut: Cut, package: Package, arch: str, **options: Any) -> None:
     check_verdict(report, folder)
 
 
-def made_by(package: str, arch: str) -> tuple[str, ...]:
-    """Return the name of the step that makes a package for an arch, as its stamp is named."""
-    return ("srpm", package) if arch == "SRPM" else ("rpm", package, arch)
-
-
 def find_first(cut: Cut, package: Package, arch: str) -> list[Path]:
     """Return the release's own RPMs of a package and arch."""
-    return sorted(read_outputs(cut.stamp(*made_by(package.name, arch))))
+    return sorted(read_outputs(cut.stamp(*cut.made_by(package.name, arch))))
 
 
 def compare_second(cut: Cut, package: Package, arch: Arch) -> "tuple[Report, list[Path]]":
@@ -188,7 +183,7 @@ def write_page(cut: Cut, folder: Path) -> None:
 
 def is_about(cut: Cut, report: "Report") -> bool:
     """Tell whether a verdict is about the RPMs of the release as they are now."""
-    recorded = cut.recorded(*made_by(report.package, report.arch))
+    recorded = cut.recorded(*cut.made_by(report.package, report.arch))
     return bool(recorded) and all(comparison.first in ("", recorded.get(comparison.file)) for comparison in report.comparisons)
 
 

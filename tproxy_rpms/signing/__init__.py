@@ -1,0 +1,1 @@
+"""Signatures: keys, profiles, what signs, and what looks at the result."""

@@ -1,0 +1,48 @@
+"""Make tproxy-release, the package that brings hosts the repository's address and its key."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from tproxy_rpms.store import digest_code
+from tproxy_rpms.tasks.cut import Cut
+from tproxy_rpms.tasks.sign import describe_signing, sign_into
+from tproxy_rpms.tasks.step import Step
+
+
+def create(cut: Cut) -> Iterator[Step]:
+    """Yield the one step of a release that is signed and says where clients find it."""
+    if cut.has_client:
+        yield Step(
+            stage="client",
+            name="tproxy-release",
+            doc=f"the key, and {cut.release.url}",
+            inputs=partial(inputs, cut),
+            run=partial(make, cut),
+        )
+
+
+def inputs(cut: Cut) -> dict[str, object]:
+    """What shapes the package."""
+    release = cut.release
+    spec = {
+        path.name: path.read_text()
+        for path in (cut.root / "specs").glob("*.j2")
+        if path.stem in ("preamble", "tproxy-release.spec")
+    }
+    return describe_signing(cut) | {
+        "release": [release.name, release.summary, release.url, release.epoch, release.revision, release.packager],
+        "target": [cut.target_digest, release.target.repo_signed],
+        "spec": spec,
+        "packaging": digest_code("packaging", "publish"),
+    }
+
+
+def make(cut: Cut) -> tuple[Path, ...]:
+    """Build the package and its SRPM, check and sign them."""
+    from tproxy_rpms.gates.gate import check_artifacts
+    from tproxy_rpms.publish.client import build_client
+
+    made = build_client(cut.release, key=cut.signatory.key.armoured, root=cut.root, output=cut.build / "client")
+    check_artifacts(made, target=cut.release.target, report=cut.gates / "tproxy-release.json")
+    return sign_into(cut, cut.build / "signed" / "tproxy-release", made)

@@ -1,0 +1,28 @@
+"""Serve an older snapshot again: the one before, or the one that is named."""
+
+import sys
+from collections.abc import Iterator
+from functools import partial
+
+from tproxy_rpms.errors import UserError
+from tproxy_rpms.tasks.cut import Cut
+from tproxy_rpms.tasks.publish import require_publishing
+from tproxy_rpms.tasks.step import Telling
+
+
+def create(cut: Cut) -> Iterator[Telling]:
+    """Yield the one task."""
+    yield Telling(stage="rollback", doc="serve the snapshot before, or that of an ID", run=partial(roll_back, cut), words="ids")
+
+
+def roll_back(cut: Cut, *, ids: list[str]) -> None:
+    """Go back. Raises UserError for a snapshot that is not there, PublishError for one that is damaged."""
+    from tproxy_rpms.console import write_line
+    from tproxy_rpms.publish import snapshots
+    from tproxy_rpms.publish.place import open_place
+
+    if len(ids) > 1:
+        raise UserError(f"rollback takes one snapshot, not {len(ids)}", hint="doit rollback [ID]; doit snapshots lists them")
+    publishing = require_publishing(cut)
+    name = snapshots.roll_back(open_place(publishing), *ids)
+    write_line(sys.stdout, f"{publishing.to}: {name} is now served")

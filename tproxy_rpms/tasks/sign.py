@@ -1,0 +1,69 @@
+"""Sign the RPMs and SRPMs for the target's rpm, and have other tools verify it; the unsigned ones stay."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from tproxy_rpms.store import digest_code, read_outputs
+from tproxy_rpms.tasks.cut import Cut
+from tproxy_rpms.tasks.step import Step, Telling
+
+
+def create(cut: Cut) -> Iterator[Step | Telling]:
+    """Yield a step for each package and arch, and one for each SRPM; one that tells what is missing if nobody signs."""
+    if cut.release.signing is None:
+        yield Telling(stage="sign", doc="the release names no key", run=partial(complain, cut))
+        return
+    for name in cut.release.packages:
+        for arch in (*cut.release.arches, "SRPM"):
+            made_by = cut.made_by(name, arch)
+            yield Step(
+                stage="sign",
+                name=f"{name}:{arch}",
+                doc=f"{name} {arch}, profile {cut.release.target.signing}",
+                after=(":".join(made_by), f"gate:{name}:{arch}"),
+                inputs=partial(inputs, cut, made_by),
+                run=partial(sign_step, cut, f"{name}-{arch}", made_by),
+            )
+
+
+def complain(cut: Cut) -> None:
+    """Raise SigningError: the release names no key."""
+    from tproxy_rpms.signing.signatory import require_signing
+
+    require_signing(cut.release)
+
+
+def inputs(cut: Cut, made_by: tuple[str, ...]) -> dict[str, object]:
+    """What shapes signed copies."""
+    return {"artifacts": cut.recorded(*made_by)} | describe_signing(cut)
+
+
+def describe_signing(cut: Cut) -> dict[str, object]:
+    """Return what of the release and of our code decides how is signed; where a key lies plays no part."""
+    signing = cut.release.signing
+    return {
+        "key": signing.key if signing else "",
+        "digest": signing.digest if signing else "",
+        "profile": cut.release.target.signing,
+        "code": digest_code("signing", "gates"),
+    }
+
+
+def sign_step(cut: Cut, name: str, made_by: tuple[str, ...]) -> tuple[Path, ...]:
+    """Sign what another step made."""
+    return sign_into(cut, cut.build / "signed" / name, list(read_outputs(cut.stamp(*made_by))))
+
+
+def sign_into(cut: Cut, folder: Path, rpms: Sequence[Path]) -> tuple[Path, ...]:
+    """Make `folder` hold signed copies of these RPMs, checked by gate and by other tools. One at a time: a card has one slot."""
+    from tproxy_rpms.gates.gate import check_artifacts
+    from tproxy_rpms.signing.package import sign_packages
+    from tproxy_rpms.store import wait_for_lock
+
+    with wait_for_lock(cut.build / "signed" / ".lock"):
+        signatory = cut.signatory
+        signed = sign_packages(rpms, folder, signer=signatory.package, profile=signatory.profile, epoch=cut.release.epoch)
+    report = cut.gates / f"{folder.name}.signed.json"
+    check_artifacts(signed, target=cut.release.target, report=report, signatures=signatory.profile.signatures)
+    return signed
