@@ -72,6 +72,7 @@ class Output:
     Fields:
         name: relative to the folder of the repositories. package, arch: of the release, empty for metadata; `arch` is "SRPM" for
             source packages.
+        unsigned: for a signed RPM, the digest of what was built.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Output:
     sha256: str
     package: str = ""
     arch: str = ""
+    unsigned: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

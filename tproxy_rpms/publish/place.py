@@ -66,7 +66,7 @@ class Place:
         return done.stdout
 
     def upload(self, tree: Path, target: str, *, links: Sequence[str]) -> None:
-        """Make a folder there the same as a tree; what is in snapshots of `links` already is linked, not sent. Raises PublishError.
+        """Make a folder there the same as a tree; what snapshots of `links` have is linked, not sent. Raises PublishError.
 
         Files are compared by checksum: size and time are the same for many that differ, since times are the release's.
         """

@@ -118,8 +118,9 @@ def target_name(record: Record) -> str:
 
 
 def compare_outputs(record: Record, repositories: Path) -> tuple[Row, ...]:
-    """Compare every file of the rebuilt repositories, read from the disk, with the record."""
-    found = {str(path.relative_to(repositories)): digest_file(path) for path in repositories.rglob("*") if path.is_file()}
+    """Compare every file of the rebuilt repositories, read from the disk, with the record; of a signed release, every RPM."""
+    files = repositories.rglob("*.rpm" if record.signed else "*")
+    found = {str(path.relative_to(repositories)): digest_file(path) for path in files if path.is_file()}
     names = sorted(record.outputs.keys() | found.keys())
     return tuple(Row(file=name, first=record.outputs.get(name, ""), second=found.get(name, "")) for name in names)
 

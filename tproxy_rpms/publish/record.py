@@ -11,6 +11,7 @@ from tproxy_rpms.builders.describe import RootContent
 from tproxy_rpms.publish.evidence import OUTSIDE, Build, Evidence, Input, Output, SourceEvidence
 from tproxy_rpms.publish.statement import HOME, Provenance, Resource, render_statement, strip_credentials
 from tproxy_rpms.release.dump import dump_release
+from tproxy_rpms.release.model import Release
 from tproxy_rpms.sources.signature import SignatureVerdict
 from tproxy_rpms.store import digest_file, digest_value, write_json
 
@@ -61,13 +62,18 @@ def list_parameters(evidence: Evidence) -> dict[str, Any]:
         "arches": list(release.arches),
         "command": words,
         "ccache": evidence.ccache,
-    }
+    } | describe_signing(release)
+
+
+def describe_signing(release: Release) -> dict[str, Any]:
+    """Return who signs and how, if somebody does; where a key lies is nobody's business."""
+    return {"signing": {"key": release.signing.key, "profile": release.target.signing}} if release.signing else {}
 
 
 def dump_portably(evidence: Evidence) -> str:
-    """Return the resolved release without credentials and without a word of where it lay."""
+    """Return the resolved release without credentials, without a word of where it lay, and without what is a site's own."""
     target = next(one for one in evidence.inputs if one.role == "target")
-    release = replace(evidence.release, files=(), target_file=Path(target.name))
+    release = replace(evidence.release, files=(), target_file=Path(target.name), signing=None, publishing=None)
     if "://" not in release.mirror:
         release = replace(release, mirror="")  # a folder of this host, and nothing comes from it that is not pinned
     text = dump_release(release, target=target.name.removeprefix(f"{OUTSIDE}/") if target.outside else Path(target.name).stem)
@@ -77,7 +83,8 @@ def dump_portably(evidence: Evidence) -> str:
 def describe_output(output: Output, evidence: Evidence) -> Resource:
     """Return one subject; RPMs tell their package, and whether that was built or taken from the cache."""
     origin = next((one.origin.origin for one in evidence.builds if (one.package, one.arch) == (output.package, output.arch)), "")
-    annotations = {"package": output.package, "arch": output.arch, "origin": origin}
+    unsigned = {"unsigned": {"sha256": output.unsigned}} if output.unsigned else {}
+    annotations: dict[str, Any] = {"package": output.package, "arch": output.arch, "origin": origin} | unsigned
     return Resource(name=output.name, digest={"sha256": output.sha256}, media=media_type(output.name), annotations=annotations)
 
 

@@ -4,12 +4,13 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tproxy_rpms.errors import RecordError
+from tproxy_rpms.publish.client import NAME as CLIENT
 from tproxy_rpms.publish.evidence import OUTSIDE
 from tproxy_rpms.publish.statement import BUILD_TYPE, PREDICATE, STATEMENT
 
@@ -46,7 +47,8 @@ class Record:
     """What a rebuild wants to know of a record.
 
     Fields:
-        release: its name. text: its resolved file. outputs: file of the repositories → SHA-256.
+        release: its name. text: its resolved file. outputs: file of the repositories → SHA-256. Of a signed release, whose
+            signatures nobody else can make, these are the RPMs alone, as they were before.
         commit, changed: the project's, and the files that were in no commit. roots: arch → package → version.
         versions: tool → version.
     """
@@ -56,6 +58,7 @@ class Record:
     text: str
     builder: str
     outputs: Mapping[str, str]
+    signed: bool
     files: tuple[RecordedFile, ...]
     sources: tuple[RecordedSource, ...]
     roots: Mapping[str, Mapping[str, str]]
@@ -110,15 +113,27 @@ def parse_record(path: Path, content: Mapping[str, Any]) -> Record:
         release=parameters["release"],
         text=parameters["releaseFile"],
         builder=details["builder"]["id"],
-        outputs={check_name(one["name"]): read_digest(one) for one in content["subject"]},
+        outputs=dict(read_outputs(content["subject"], signed="signing" in parameters)),
         files=tuple(parse_file(role, one) for role, ones in by_role.items() for one in ones),
         sources=tuple(parse_source(one) for one in sources),
+        signed="signing" in parameters,
         roots={one["annotations"]["arch"]: one["annotations"]["packages"] for one in roots},
         versions=details["builder"].get("version", {}),
         commit=checkout[0]["digest"]["gitCommit"] if checkout else "",
         changed=tuple(checkout[0]["annotations"].get("changed", ())) if checkout else (),
         arches=tuple(parameters["arches"]),
     )
+
+
+def read_outputs(subjects: Iterable[Mapping[str, Any]], *, signed: bool) -> Iterator[tuple[str, str]]:
+    """Yield name and SHA-256 of each file that a rebuild must give."""
+    for one in subjects:
+        name, digest = check_name(one["name"]), read_digest(one)
+        annotations = one.get("annotations", {})
+        if not signed:
+            yield name, digest
+        elif "unsigned" in annotations and annotations["package"] != CLIENT:
+            yield name, read_digest({"name": name, "digest": annotations["unsigned"]})
 
 
 def parse_file(role: str, one: Mapping[str, Any]) -> RecordedFile:

@@ -70,7 +70,8 @@ def make_bom(evidence: Evidence) -> "Bom":
     srpms = {output.path.name: packages[name] for name, (output, _) in outputs.items() if output.arch == "SRPM"}
     for name, (output, header) in outputs.items():
         if output.arch == "SRPM":
-            bom.register_dependency(packages[name], [sources[one] for one in release.packages[output.package].sources])
+            package = release.packages.get(output.package)  # tproxy-release is no package of the release file
+            bom.register_dependency(packages[name], [sources[one] for one in package.sources] if package else [])
         else:
             bom.register_dependency(packages[name], [srpms[header.srpm]] if header.srpm in srpms else [])
     return bom

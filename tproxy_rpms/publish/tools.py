@@ -11,12 +11,15 @@ from pathlib import Path
 
 from tproxy_rpms.errors import HostError
 from tproxy_rpms.process import run_command
+from tproxy_rpms.publish.repository import find_createrepo
+from tproxy_rpms.release.model import Release
 
 # Tool → how it tells its version. What a builder alone uses is told where that is on PATH.
 TOOLS: Mapping[str, tuple[str, ...]] = {
     "bison": ("bison", "--version"),
     "bubblewrap": ("bwrap", "--version"),
-    "createrepo_c": ("createrepo_c", "--version"),
+    "gpg": ("gpg", "--version"),
+    "gpg1": ("gpg1", "--version"),
     "flex": ("flex", "--version"),
     "gcc": ("gcc", "--version"),
     "gpgv": ("gpgv", "--version"),
@@ -41,9 +44,12 @@ class Checkout:
     changed: tuple[str, ...] = ()
 
 
-def read_tools(builder: str) -> dict[str, str]:
+def read_tools(release: Release) -> dict[str, str]:
     """Return tool → version; a tool that is not there, or another builder's, is left away."""
-    wanted = {name: argv for name, argv in TOOLS.items() if BUILDERS.get(name, builder) == builder}
+    target = release.target
+    createrepo, *_ = find_createrepo(target.repo_checksum, target.repo_compress, target.repo_database)
+    wanted = {name: argv for name, argv in TOOLS.items() if BUILDERS.get(name, release.builder) == release.builder}
+    wanted["createrepo_c"] = (createrepo, "--version")
     told = {name: read_version(argv) for name, argv in wanted.items() if shutil.which(argv[0])}
     return {name: number for name, number in told.items() if number} | read_packages() | {"python": platform.python_version()}
 

@@ -92,7 +92,7 @@ def gather(cut: Cut) -> "Evidence":
         builds=tuple(gather_builds(cut)),
         outputs=tuple(gather_outputs(cut)),
         byproducts=tuple(gather_byproducts(cut)),
-        tools=read_tools(cut.release.builder),
+        tools=read_tools(cut.release),
         checkout=read_checkout(cut.root),
         finished=datetime.fromtimestamp(int(max(stamps)), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         ccache=cut.ccache,
@@ -138,16 +138,20 @@ def gather_builds(cut: Cut) -> Iterator["Build"]:
 def gather_outputs(cut: Cut) -> Iterator["Output"]:
     """Yield every file of the repositories, with the package that it belongs to."""
     from tproxy_rpms.publish.evidence import Output
+    from tproxy_rpms.store import digest_file
 
     names = list(cut.release.packages)
     for repository in list_repositories(cut):
         arch = "SRPM" if repository == "SRPMS" else repository
-        made = {("srpm", name) if arch == "SRPM" else ("rpm", name, arch): name for name in names}
-        owners = {file: name for words, name in made.items() for file in cut.recorded(*words)}
+        built = {file: (name, digest) for name in names for file, digest in cut.recorded(*cut.made_by(name, arch)).items()}
+        built |= {
+            path.name: ("tproxy-release", digest_file(path)) for path in (cut.build / "client").glob("*.rpm") if cut.has_client
+        }
         for path, digest in read_outputs(cut.stamp("repo", repository)).items():
-            owner = owners.get(path.name, "")
+            owner, unsigned = built.get(path.name, ("", ""))
+            unsigned = unsigned if cut.release.signing else ""
             name = str(path.relative_to(cut.build / "repo"))
-            yield Output(name=name, path=path, sha256=digest, package=owner, arch=arch if owner else "")
+            yield Output(name=name, path=path, sha256=digest, package=owner, arch=arch if owner else "", unsigned=unsigned)
 
 
 def gather_byproducts(cut: Cut) -> Iterator[Path]:
