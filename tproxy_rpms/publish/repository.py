@@ -17,6 +17,9 @@ from tproxy_rpms.store import digest_file, whole_folder
 
 REPO = "{http://linux.duke.edu/metadata/repo}"
 
+# How files end whose compression has another name.
+SUFFIXES = {"zstd": "zst"}
+
 # Takes a file and returns its signature in ASCII armour.
 SignFile = Callable[[Path], str]
 
@@ -64,7 +67,7 @@ def find_createrepo(checksum: str, compress: str, database: str) -> tuple[str, .
     Old and new ones differ in what they can: SHA-1 is gone from some builds, zstd missing in others, and databases are compressed
     as the version likes; so each is tried on an empty folder. Raises HostError if none does.
     """
-    shape = [f"primary.xml.{compress}", *([f"primary.sqlite.{database}"] if database else [])]
+    shape = [f"primary.xml.{SUFFIXES.get(compress, compress)}", *([f"primary.sqlite.{database}"] if database else [])]
     said = []
     for tool in list_tools("createrepo_c"):
         # Without a word on compression, old ones give gzip, and databases in bzip2; --compatibility asks that of new ones.
