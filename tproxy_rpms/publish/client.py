@@ -20,6 +20,7 @@ NAME = "tproxy-release"
 KEY_FILE = "RPM-GPG-KEY-tproxy"
 MANIFEST_KEY_FILE = "MANIFEST-GPG-KEY"
 REPO_FILE = "tproxy.repo"
+CLIENT_FILE = f"{NAME}.rpm"
 MIRRORS = "mirrorlist"
 
 # Where the served snapshot lies below the place that is published to.

@@ -53,6 +53,8 @@ switch)
     cd "$folder"
     hold_lock
     [ -d "snapshots/$1" ] || { echo "snapshots/$1: gone" >&2; exit 66; }
+    # Caches between here and the clients go by this time; a snapshot that is gone back to must look newer than the one it replaces.
+    touch "snapshots/$1"/*/mirrorlist "snapshots/$1"/*/repodata/repomd.xml*
     ln -sfn "snapshots/$1" .current-next
     mv -T .current-next current
     echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) $1 $2" >>history

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sysconfig
 import tempfile
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Sequence
@@ -86,11 +87,10 @@ def find_createrepo(checksum: str, compress: str, database: str) -> tuple[str, .
 
 
 def list_tools(name: str) -> Iterator[str]:
-    """Yield every program of a name on PATH: our environment's own comes before the host's."""
-    for folder in dict.fromkeys((*os.environ.get("PATH", "").split(os.pathsep), "/usr/bin")):
-        path = Path(folder) / name
-        if folder and os.access(path, os.X_OK):
-            yield str(path)
+    """Yield every program of a name: our environment's own comes before the host's."""
+    folders = [sysconfig.get_path("scripts"), *os.environ.get("PATH", "").split(os.pathsep), "/usr/bin"]
+    paths = {(Path(folder) / name).resolve(): Path(folder) / name for folder in reversed(folders) if folder}
+    yield from (str(path) for path in reversed(paths.values()) if os.access(path, os.X_OK))
 
 
 def check_repository(folder: Path) -> None:

@@ -24,13 +24,13 @@ class Snapshot:
 
     Fields:
         published: when it last came by publishing, retired: when it last ceased to be served; seconds since 1970, 0 for never.
-        packages: `REPOSITORY/NAME.ARCH` → (version-release, hex SHA-256).
+        packages: `REPOSITORY/NAME.ARCH` → version-release → hex SHA-256.
     """
 
     id: str
     published: float
     retired: float
-    packages: Mapping[str, tuple[str, str]]
+    packages: Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ def read_catalogue(place: Place) -> Catalogue:
             id=name,
             published=max((when for when, which, how in entries if which == name and how == "publish"), default=changed),
             retired=find_retired(name, entries),
-            packages=dict(list_packages(lines)),
+            packages=read_packages(lines),
         )
         for name, (changed, lines) in found.items()
     ]
@@ -93,12 +93,14 @@ def find_retired(name: str, entries: list[tuple[float, str, str]]) -> float:
     return after[0][0] if after else 0
 
 
-def list_packages(manifest: Iterable[str]) -> Iterable[tuple[str, tuple[str, str]]]:
-    """Yield the RPMs of a manifest."""
+def read_packages(manifest: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return the RPMs of a manifest."""
+    found: dict[str, dict[str, str]] = {}
     for line in manifest:
         digest, _, path = line.partition("  ")
         if match := RPM_NAME.fullmatch(path):
-            yield f"{match['folder']}/{match['name']}.{match['arch']}", (match["version"], digest)
+            found.setdefault(f"{match['folder']}/{match['name']}.{match['arch']}", {})[match["version"]] = digest
+    return found
 
 
 def publish_snapshot(place: Place, tree: Path, publishing: Publishing) -> tuple[str, bool]:
@@ -170,16 +172,19 @@ def choose_target(catalogue: Catalogue, name: str, place: Place) -> str:
     return older[0]
 
 
-def describe_changes(old: Snapshot | None, new: Snapshot) -> list[str]:
+def describe_changes(old: Snapshot, new: Snapshot) -> list[str]:
     """Return how the packages of a snapshot differ from those of an older one, a line each."""
-    before = old.packages if old else {}
-    lines = [f"+ {name} {version}" for name, (version, _) in new.packages.items() if name not in before]
-    lines += [f"- {name} {version}" for name, (version, _) in before.items() if name not in new.packages]
-    for name, (version, digest) in new.packages.items():
-        if name in before and before[name] != (version, digest):
-            same = before[name][0] == version
-            lines.append(f"~ {name} {version}: other content" if same else f"~ {name} {before[name][0]} → {version}")
-    return sorted(lines, key=lambda line: (line[2:], line[0]))
+    lines = []
+    for name in sorted(old.packages.keys() | new.packages.keys()):
+        before, after = old.packages.get(name, {}), new.packages.get(name, {})
+        gone, come = [one for one in before if one not in after], [one for one in after if one not in before]
+        if len(gone) == len(come) == 1:
+            lines.append(f"~ {name} {gone[0]} → {come[0]}")
+        else:
+            lines += [f"- {name} {version}" for version in gone] + [f"+ {name} {version}" for version in come]
+        changed = [version for version in after if version in before and before[version] != after[version]]
+        lines += [f"~ {name} {version}: other content" for version in changed]
+    return lines
 
 
 def render_catalogue(catalogue: Catalogue, publishing: Publishing, *, now: float) -> str:
@@ -191,7 +196,7 @@ def render_catalogue(catalogue: Catalogue, publishing: Publishing, *, now: float
         state = (
             "  served" if one.id == catalogue.current else f"  goes after {publishing.grace} minutes" if one.id in stale else ""
         )
-        lines.append(f"{one.id}  {when}  {len(one.packages)} packages{state}")
+        lines.append(f"{one.id}  {when}  {sum(map(len, one.packages.values()))} packages{state}")
         older = catalogue.snapshots[number + 1] if number + 1 < len(catalogue.snapshots) else None
         if older:
             changes = describe_changes(older, one)

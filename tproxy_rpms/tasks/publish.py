@@ -75,6 +75,7 @@ def inputs(cut: Cut) -> dict[str, object]:
 
 def compose(cut: Cut) -> tuple[Path, ...]:
     """Compose the snapshot out of what is complete. Raises GateError if it is not."""
+    from tproxy_rpms.publish.client import CLIENT_FILE
     from tproxy_rpms.publish.tree import check_complete, compose_tree
     from tproxy_rpms.tasks.record import list_repositories
 
@@ -95,6 +96,10 @@ def compose(cut: Cut) -> tuple[Path, ...]:
     check_complete(expected, {str(path.relative_to(base)): digest for path, digest in made.items()}, reports=reports)
     files = {str(path.relative_to(base)): path for path in made}
     files |= {f"record/{path.name}": path for path in read_outputs(cut.stamp("record", "cut"))}
+    # A name that stays: hosts begin with it.
+    files |= {
+        CLIENT_FILE: path for path in read_outputs(cut.stamp("client", "tproxy-release")) if path.name.endswith(".noarch.rpm")
+    }
     return compose_tree(
         files, cut.build / "publish", url=cut.release.url, repositories=repositories, signer=cut.signatory.manifest
     )  # fmt: skip
