@@ -1,4 +1,4 @@
-"""Servers that tests need and that nobody wants installed: from PATH, or unpacked from the host's archive into the user's cache."""
+"""Servers that tests need and nobody wants installed: from PATH, or unpacked from the host's archive into the user's cache."""
 
 import os
 import shutil

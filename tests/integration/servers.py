@@ -117,7 +117,7 @@ def serve_by_sshd(folder: Path) -> Iterator[SshServer]:
 
 
 def wrap_for_root(argv: list[str], folder: Path) -> list[str]:
-    """Return a command in a mount namespace of its own, with the user and the folder that root's sshd wants for its unprivileged part."""
+    """Return a command in a mount namespace of its own, with the user and the folder that root's sshd wants."""
     passwd = folder / "passwd"
     text = Path("/etc/passwd").read_text()
     passwd.write_text(text if "\nsshd:" in text else text + "sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin\n")

@@ -50,10 +50,10 @@ class Site:
 
     def compose(self, *versions: str, name: str = "tree") -> Path:
         """Compose a snapshot with these versions of the package hello, for every arch, and return its folder."""
-        packages = [path for version in versions for path in self.build(version)]
         work = self.top.parent / "work"
         made = build_client(self.release, key=self.signatory.key.armoured, root=ROOT, output=work / "client")
-        signed = self.sign([*packages, *made], work / "signed" / "-".join(versions))
+        signed = [path for version in versions for path in self.sign([*self.build(version)], work / "signed" / version)]
+        signed += self.sign([*made], work / "signed" / "client")
         return self.compose_of(
             {
                 arch: [path for path in signed if path.name.endswith(".src.rpm") == (arch == "SRPMS")]

@@ -97,9 +97,7 @@ def compose(cut: Cut) -> tuple[Path, ...]:
     files = {str(path.relative_to(base)): path for path in made}
     files |= {f"record/{path.name}": path for path in read_outputs(cut.stamp("record", "cut"))}
     # A name that stays: hosts begin with it.
-    files |= {
-        CLIENT_FILE: path for path in read_outputs(cut.stamp("client", "tproxy-release")) if path.name.endswith(".noarch.rpm")
-    }
+    (files[CLIENT_FILE],) = (path for path in read_outputs(cut.stamp("client", "tproxy-release")) if ".noarch." in path.name)
     return compose_tree(
         files, cut.build / "publish", url=cut.release.url, repositories=repositories, signer=cut.signatory.manifest
     )  # fmt: skip
