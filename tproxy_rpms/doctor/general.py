@@ -10,12 +10,18 @@ from tproxy_rpms.builders.namespace import BUILD_MEMORY, SPARE_MEMORY, available
 from tproxy_rpms.console import format_bytes
 from tproxy_rpms.doctor.finding import Case, Finding, failure, good, warning
 from tproxy_rpms.doctor.needs import NOTHING, Place, Tool, load_needs
+from tproxy_rpms.errors import TproxyError
+from tproxy_rpms.publish.place import open_place
+from tproxy_rpms.signing.signatory import open_signatory
 
 GIB = 1 << 30
 
 # What a cut from nothing leaves in build/ and in the cache: 0.6 and 0.4 GiB for bookworm, more for a kernel with all modules.
 BUILD_NEED = 2 * GIB
 CACHE_NEED = 1 * GIB
+
+# Days before a key's end from which it is told.
+EXPIRY_DAYS = 60
 
 # Seconds that clocks of a network share may differ.
 SKEW = 60
@@ -28,7 +34,14 @@ def list_tools(case: Case) -> Iterator[Tool]:
     yield Tool(name="rpmbuild", debian="rpm", fedora="rpm-build")
     yield Tool(name="bwrap", debian="bubblewrap", fedora="bubblewrap")
     yield Tool(name="createrepo_c", debian="createrepo-c", fedora="createrepo_c")
-    if any(source.signature for source in release.sources.values()):
+    if release.signing:
+        yield Tool(name="rpmsign", debian="rpm", fedora="rpm-sign")
+        if release.target.signing == "el5":
+            yield Tool(name="gpg1", debian="gnupg1", fedora="gnupg1")
+    if release.publishing:
+        yield Tool(name="rsync", debian="rsync", fedora="rsync")
+        yield Tool(name="ssh", debian="openssh-client", fedora="openssh-clients")
+    if release.signing or any(source.signature for source in release.sources.values()):
         yield Tool(name="gpg", debian="gnupg", fedora="gnupg2")
         yield Tool(name="gpgv", debian="gpgv", fedora="gnupg2")
     if any(source.archive for source in release.sources.values()):
@@ -168,8 +181,40 @@ def show_time(seconds: float) -> str:
 
 
 def check_signing_key(case: Case) -> Iterator[Finding]:
-    """No key of a release can be named yet, so there is none to look at; said, so that nobody takes the packages for signed."""
-    yield good("signing key", f"{case.release.name} names none: its packages stay unsigned")
+    """The key, tried on a few bytes: there, valid, of a kind that the target verifies, unlocked."""
+    signing = case.release.signing
+    if signing is None:
+        yield good("signing key", f"{case.release.name} names none: its packages stay unsigned")
+        return
+    try:
+        signatory = open_signatory(case.release)
+        signatory.package.sign(b"tproxy-rpms")
+        signatory.manifest.sign(b"tproxy-rpms")
+    except TproxyError as error:
+        yield failure("signing key", " ".join(error.message.split()), error.hint or "look at the key")
+        return
+    part = signatory.key.part
+    days = (part.expires - case.host.now) / 86400
+    if part.expires and days < EXPIRY_DAYS:
+        cure = "give it a longer life (gpg --quick-set-expire), and publish it to the hosts in time"
+        yield warning("signing key", f"{part.fingerprint}: {part}, expires in {days:.0f} days", cure)
+    else:
+        yield good("signing key", f"{part.fingerprint}: {part}, signs for the profile {signatory.profile.name}")
+
+
+def check_publishing(case: Case) -> Iterator[Finding]:
+    """The place that is published to: reached, with its tools, and writable."""
+    if case.release.publishing is None:
+        return
+    place = open_place(case.release.publishing)
+    if not case.release.url:
+        yield failure("publishing", "the release has no url", 'say where clients find it: url = "https://host/path"')
+    try:
+        place.act("probe")
+    except TproxyError as error:
+        yield failure("publishing", " ".join(error.message.split()), error.hint)
+    else:
+        yield good("publishing", f"{place} can be written")
 
 
 CHECKS = (
@@ -180,4 +225,5 @@ CHECKS = (
     check_memory,
     check_clock,
     check_signing_key,
+    check_publishing,
 )

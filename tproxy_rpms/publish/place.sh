@@ -21,12 +21,21 @@ check() {
     cd - >/dev/null
 }
 
+need_tools() {
+    for tool in flock rsync sha256sum; do command -v $tool >/dev/null || { echo "$tool: not found" >&2; exit 69; }; done
+}
+
 case $command in
+probe)
+    need_tools
+    while [ ! -e "$folder" ]; do folder=$(dirname "$folder"); done
+    [ -w "$folder" ] || { echo "$folder: Permission denied" >&2; exit 1; }
+    ;;
 prepare)
+    need_tools
     mkdir -p "$folder/snapshots"
     cd "$folder"
     touch .lock
-    for tool in flock sha256sum; do command -v $tool >/dev/null || { echo "$tool: not found" >&2; exit 69; }; done
     ;;
 state)
     cd "$folder" 2>/dev/null || exit 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tproxy_rpms.store import digest_code
 from tproxy_rpms.tasks.cut import Cut
-from tproxy_rpms.tasks.sign import describe_signing, sign_into
+from tproxy_rpms.tasks.sign import describe_keyring, describe_signing, sign_into
 from tproxy_rpms.tasks.step import Step
 
 
@@ -31,6 +31,7 @@ def inputs(cut: Cut) -> dict[str, object]:
         if path.stem in ("preamble", "tproxy-release.spec")
     }
     return describe_signing(cut) | {
+        "keyring": describe_keyring(cut),
         "release": [release.name, release.summary, release.url, release.epoch, release.revision, release.packager],
         "target": [cut.target_digest, release.target.repo_signed],
         "spec": spec,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from tproxy_rpms.console import write_line
+from tproxy_rpms.errors import SigningError
 from tproxy_rpms.release.model import Arch, Package, Release
 from tproxy_rpms.store import digest_file, digest_tree, digest_value, hold_lock, read_outputs
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from tproxy_rpms.builders import Builder
     from tproxy_rpms.cache.content import ContentCache
     from tproxy_rpms.signing.signatory import Signatory
+
+_opening = threading.Lock()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,13 +82,25 @@ class Cut:
 
         return create_builder(self.release, cache=self.cache, work=self.build / "work")
 
-    @cached_property
+    @property
     def signatory(self) -> "Signatory":
-        """Who signs. Raises SigningError for a key that cannot: it is tried on a few bytes."""
+        """Who signs. Raises SigningError for a key that cannot."""
+        with _opening:
+            opened = self.opened_signatory
+        if isinstance(opened, SigningError):
+            raise opened
+        return opened
+
+    @cached_property
+    def opened_signatory(self) -> "Signatory | SigningError":
+        """Who signs, or why nobody does; tried on a few bytes, and once a run: a card that is asked in vain too often locks."""
         from tproxy_rpms.signing.signatory import open_signatory
 
-        signatory = open_signatory(self.release)
-        signatory.package.sign(b"tproxy-rpms")
+        try:
+            signatory = open_signatory(self.release)
+            signatory.package.sign(b"tproxy-rpms")
+        except SigningError as error:
+            return error
         return signatory
 
     @property

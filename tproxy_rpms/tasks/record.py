@@ -160,6 +160,7 @@ def gather_byproducts(cut: Cut) -> Iterator[Path]:
     for arch in cut.release.arches:
         paths += (cut.build / "logs").glob(f"root-{arch}.*")
     for package in cut.release.packages.values():
+        paths += cut.gates.glob(f"{package.name}-*.signed.json")
         paths.append(cut.gates / f"{package.name}-SRPM.json")
         for arch in cut.release.arches:
             paths += cut.logs(package, arch).glob("*")

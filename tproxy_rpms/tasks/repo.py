@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tproxy_rpms.store import digest_code, read_outputs
 from tproxy_rpms.tasks.cut import Cut
+from tproxy_rpms.tasks.sign import describe_keyring
 from tproxy_rpms.tasks.step import Step
 
 
@@ -72,10 +73,11 @@ def find_signer(cut: Cut) -> Callable[[Path], str] | None:
 
 
 def key_inputs(cut: Cut) -> dict[str, object]:
-    """What shapes the key beside the repositories; a longer life of it shows when the task is cleaned."""
+    """What shapes the key beside the repositories."""
     release = cut.release
     signing = release.signing
     return {
+        "keyring": describe_keyring(cut),
         "keys": [signing.key, signing.modern.key if signing.modern else ""] if signing else [],
         "release": [release.name, release.summary, release.url, release.target.repo_signed],
         "code": digest_code("publish", "signing"),

@@ -1,5 +1,6 @@
 """Sign the RPMs and SRPMs for the target's rpm, and have other tools verify it; the unsigned ones stay."""
 
+import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -48,6 +49,18 @@ def describe_signing(cut: Cut) -> dict[str, object]:
         "profile": cut.release.target.signing,
         "code": digest_code("signing", "gates"),
     }
+
+
+def describe_keyring(cut: Cut) -> list[object]:
+    """Return what tells that a public key may have changed, by a longer life, say: size and time of the files that have it."""
+    signing = cut.release.signing
+    keys = [key for key in (signing, signing.modern if signing else None) if key]
+    homes = [key.home or Path(os.environ.get("GNUPGHOME") or Path.home() / ".gnupg") for key in keys]
+    paths = [key.public for key in keys if key.public] + [
+        home / name for home in homes for name in ("pubring.kbx", "pubring.gpg")
+    ]
+    states = [(str(path), path.stat()) for path in paths if path.is_file()]
+    return [[name, state.st_size, state.st_mtime_ns] for name, state in states]
 
 
 def sign_step(cut: Cut, name: str, made_by: tuple[str, ...]) -> tuple[Path, ...]:
