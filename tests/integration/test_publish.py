@@ -76,12 +76,12 @@ def test_a_set_is_published_whole(site: Site) -> None:
         assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644)
 
 
-def test_publishing_again_changes_nothing(site: Site) -> None:
-    tree = site.compose("1")
-    first = publish_snapshot(site.place, tree, site.publishing)
-    before = (site.folder / "history").read_text()
-    assert publish_snapshot(site.place, tree, site.publishing) == (first[0], False)
-    assert (site.folder / "history").read_text() == before
+def test_publishing_again_changes_nothing(local: Site) -> None:
+    tree = local.compose("1")
+    first = publish_snapshot(local.place, tree, local.publishing)
+    before = (local.folder / "history").read_text()
+    assert publish_snapshot(local.place, tree, local.publishing) == (first[0], False)
+    assert (local.folder / "history").read_text() == before
 
 
 def test_the_same_packages_give_the_same_snapshot(local: Site) -> None:
@@ -102,24 +102,24 @@ def test_what_has_not_changed_is_linked_not_sent(site: Site) -> None:
     assert rpm.stat().st_nlink == 1
 
 
-def test_a_file_of_the_same_size_and_time_is_not_taken_for_the_same(site: Site) -> None:
+def test_a_file_of_the_same_size_and_time_is_not_taken_for_the_same(local: Site) -> None:
     """All files have the release's time, so rsync must not go by that."""
-    tree = site.compose("1")
-    publish_snapshot(site.place, tree, site.publishing)
+    tree = local.compose("1")
+    publish_snapshot(local.place, tree, local.publishing)
     files = {str(path.relative_to(tree)): path for path in tree.rglob("*") if path.is_file() and path.name != "mirrorlist"}
     (name,) = (name for name in files if name.startswith("x86_64/hello-1-"))
-    other = site.top.parent / "other.rpm"
+    other = local.top.parent / "other.rpm"
     data = bytearray(files[name].read_bytes())
     data[-1] ^= 1
     other.write_bytes(data)
     times = files[name].stat()
     os.utime(other, ns=(times.st_atime_ns, times.st_mtime_ns))
     files = {key: path for key, path in files.items() if MANIFEST not in key} | {name: other}
-    second = site.top.parent / "second"
-    compose_tree(files, second, url=site.release.url, repositories=["x86_64", "i386", "SRPMS"], signer=site.signatory.manifest)
-    publish_snapshot(site.place, second, site.publishing)
-    served(site)
-    assert (site.folder / "current" / name).read_bytes() == bytes(data)
+    second = local.top.parent / "second"
+    compose_tree(files, second, url=local.release.url, repositories=["x86_64", "i386", "SRPMS"], signer=local.signatory.manifest)
+    publish_snapshot(local.place, second, local.publishing)
+    served(local)
+    assert (local.folder / "current" / name).read_bytes() == bytes(data)
 
 
 def test_going_back_and_forth(site: Site) -> None:
@@ -141,10 +141,10 @@ def test_going_back_and_forth(site: Site) -> None:
     assert times[0] >= times[1]
 
 
-def test_the_list_tells_what_differs(site: Site) -> None:
-    one, two, three = site.publish("1"), site.publish("1", "2"), site.publish("2")
-    roll_back(site.place)
-    text = render_catalogue(read_catalogue(site.place), site.publishing, now=time.time())
+def test_the_list_tells_what_differs(local: Site) -> None:
+    one, two, three = local.publish("1"), local.publish("1", "2"), local.publish("2")
+    roll_back(local.place)
+    text = render_catalogue(read_catalogue(local.place), local.publishing, now=time.time())
     lines = text.splitlines()
     assert [line.split()[0] for line in lines if not line.startswith(" ")] == [three, two, one]
     assert [line for line in lines if line.endswith("served")] == [next(line for line in lines if line.startswith(two))]
@@ -160,11 +160,11 @@ def test_an_empty_place_has_no_snapshots(site: Site) -> None:
         roll_back(site.place)
 
 
-def test_only_so_many_are_kept(site: Site) -> None:
-    site.release = replace(site.release, publishing=replace(site.publishing, keep=2))
-    names = [site.publish(*versions) for versions in (("1",), ("2",), ("1", "2"), ("3",))]
-    assert sorted(path.name for path in (site.folder / "snapshots").iterdir()) == sorted(names[2:])
-    assert not list(site.folder.glob(".trash*"))
+def test_only_so_many_are_kept(local: Site) -> None:
+    local.release = replace(local.release, publishing=replace(local.publishing, keep=2))
+    names = [local.publish(*versions) for versions in (("1",), ("2",), ("1", "2"), ("3",))]
+    assert sorted(path.name for path in (local.folder / "snapshots").iterdir()) == sorted(names[2:])
+    assert not list(local.folder.glob(".trash*"))
 
 
 def test_one_that_clients_may_still_read_is_kept(local: Site) -> None:
@@ -283,7 +283,7 @@ def test_a_key_that_is_not_let_in_is_told(local: Site, ssh: SshServer, tmp_path:
     options = tuple(str(tmp_path / "other") if word.endswith("user_key") else word for word in ssh.options)
     place = open_place(Publishing(to=f"ssh://{ssh.login}/srv/www", ssh=options))
     with pytest.raises(PublishError, match="cannot be reached") as caught:
-        place.act("prepare")
+        place.act("open")
     assert "Permission denied" in str(caught.value)
 
 
@@ -291,13 +291,13 @@ def test_an_unknown_host_key_is_not_trusted(ssh: SshServer, tmp_path: Path) -> N
     options = tuple(f"UserKnownHostsFile={tmp_path}/none" if "KnownHosts" in word else word for word in ssh.options)
     place = open_place(Publishing(to=f"ssh://{ssh.login}/srv/www", ssh=options))
     with pytest.raises(PublishError, match="Host key verification failed"):
-        place.act("prepare")
+        place.act("open")
 
 
-def test_a_folder_that_may_not_be_written_is_told(site: Site) -> None:
-    (site.top / "proxy").write_text("a file, no folder")
+def test_a_folder_that_may_not_be_written_is_told(local: Site) -> None:
+    (local.top / "proxy").write_text("a file, no folder")
     with pytest.raises(PublishError, match=r"proxy: .*what was served"):
-        site.publish("1")
+        local.publish("1")
 
 
 def test_a_folder_with_a_current_of_somebody_else_is_left_alone(local: Site) -> None:
@@ -336,5 +336,5 @@ def test_a_tool_that_is_missing_there_is_told(local: Site, tmp_path: Path, monke
         (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     with pytest.raises(HostError, match="flock: not found") as caught:
-        local.place.act("prepare")
+        local.place.act("open")
     assert "util-linux" in caught.value.hint

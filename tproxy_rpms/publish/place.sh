@@ -25,20 +25,7 @@ need_tools() {
     for tool in flock rsync sha256sum; do command -v $tool >/dev/null || { echo "$tool: not found" >&2; exit 69; }; done
 }
 
-case $command in
-probe)
-    need_tools
-    while [ ! -e "$folder" ]; do folder=$(dirname "$folder"); done
-    [ -w "$folder" ] || { echo "$folder: Permission denied" >&2; exit 1; }
-    ;;
-prepare)
-    need_tools
-    mkdir -p "$folder/snapshots"
-    cd "$folder"
-    touch .lock
-    ;;
-state)
-    cd "$folder" 2>/dev/null || exit 0
+tell_state() {
     echo "current $(served)"
     [ ! -f history ] || sed 's/^/history /' history
     for snapshot in snapshots/*/; do
@@ -46,22 +33,39 @@ state)
         echo "snapshot $(basename "$snapshot") $(stat -c %Y "$snapshot")"
         sed 's/^/file /' "$snapshot/SHA256SUMS"
     done
+}
+
+case $command in
+probe) # can it be published to?
+    need_tools
+    while [ ! -e "$folder" ]; do folder=$(dirname "$folder"); done
+    [ -w "$folder" ] || { echo "$folder: Permission denied" >&2; exit 1; }
     ;;
-seal)
-    cd "$folder"
-    check ".incoming-$1"
-    touch ".incoming-$1"
-    sync -f ".incoming-$1"
-    mv -T ".incoming-$1" "snapshots/$1"
+state) # tells what there is, and changes nothing
+    cd "$folder" 2>/dev/null || exit 0
+    tell_state
     ;;
-check)
+open) # makes the place, and tells what there is
+    need_tools
+    mkdir -p "$folder/snapshots"
     cd "$folder"
-    check "snapshots/$1"
+    touch .lock
+    find . -maxdepth 1 -name '.incoming-*' -mmin +1440 -exec rm -rf {} +
+    tell_state
     ;;
-switch)
+serve) # ID publish|rollback: every file of it is looked at before it is served
     cd "$folder"
+    if [ -d ".incoming-$1" ]; then
+        check ".incoming-$1"
+        touch ".incoming-$1"
+        sync -f ".incoming-$1"
+        mv -T ".incoming-$1" "snapshots/$1"
+    else
+        check "snapshots/$1"
+    fi
     hold_lock
     [ -d "snapshots/$1" ] || { echo "snapshots/$1: gone" >&2; exit 66; }
+    [ "$(served)" != "$1" ] || exit 0
     # Caches between here and the clients go by this time; a snapshot that is gone back to must look newer than the one it replaces.
     touch "snapshots/$1"/*/mirrorlist "snapshots/$1"/*/repodata/repomd.xml*
     ln -sfn "snapshots/$1" .current-next
@@ -69,16 +73,15 @@ switch)
     echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) $1 $2" >>history
     sync -f .
     ;;
-prune)
+prune) # ID…
     cd "$folder"
     hold_lock
     for id; do
         [ "$id" = "$(served)" ] || [ ! -d "snapshots/$id" ] || mv -T "snapshots/$id" ".trash-$id"
     done
     rm -rf .trash-*
-    find . -maxdepth 1 -name '.incoming-*' -mmin +1440 -exec rm -rf {} +
     ;;
-forget)
+forget) # ID: an upload that will not end
     cd "$folder"
     rm -rf ".incoming-$1"
     ;;

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -47,9 +47,14 @@ class Catalogue:
 
 def read_catalogue(place: Place) -> Catalogue:
     """Return what a place holds; nothing if it is not there yet. Raises PublishError if it cannot be reached."""
+    return parse_catalogue(place.act("state"))
+
+
+def parse_catalogue(text: str) -> Catalogue:
+    """Return what a place has told of itself."""
     current, history, found = "", [], {}
     manifest: list[str] = []
-    for line in place.act("state").splitlines():
+    for line in text.splitlines():
         word, _, rest = line.partition(" ")
         if word == "current":
             current = rest
@@ -110,30 +115,39 @@ def publish_snapshot(place: Place, tree: Path, publishing: Publishing) -> tuple[
     was served still is, and the next run goes on with the upload. Raises PublishError.
     """
     name = read_id(tree)
-    place.act("prepare")
-    catalogue = read_catalogue(place)
-    if catalogue.find(name):
-        place.upload(tree, f"snapshots/{name}", links=())
-        place.act("check", name)
-    else:
-        try:
-            links = [catalogue.current, *(one.id for one in catalogue.snapshots)]
-            place.upload(tree, f".incoming-{name}", links=[one for one in dict.fromkeys(links) if one][:MOST_LINKS])
-            place.act("seal", name)
-        except PublishError as error:
-            if "disk is full" in error.message:
-                place.act("forget", name)  # whoever makes room finds all of it
-            raise
-    if catalogue.current != name:
-        place.act("switch", name, "publish")
-    prune_snapshots(place, publishing)
+    catalogue = parse_catalogue(place.act("open"))
+    known = catalogue.find(name) is not None
+    others = [
+        one for one in dict.fromkeys((catalogue.current, *(one.id for one in catalogue.snapshots))) if one not in ("", name)
+    ]
+    try:
+        # One that is there already is gone over again: what has been damaged since is mended.
+        place.upload(tree, f"snapshots/{name}" if known else f".incoming-{name}", links=() if known else others[:MOST_LINKS])
+        place.act("serve", name, "publish")
+    except PublishError as error:
+        if "disk is full" in error.message and not known:
+            place.act("forget", name)  # whoever makes room finds all of it
+        raise
+    prune_snapshots(place, publishing, catalogue=replace_served(catalogue, name, now=time.time()))
     return name, catalogue.current != name
 
 
-def prune_snapshots(place: Place, publishing: Publishing, *, now: float | None = None) -> tuple[str, ...]:
+def replace_served(catalogue: Catalogue, name: str, *, now: float) -> Catalogue:
+    """Return what a place holds once another snapshot is served."""
+    if catalogue.current == name:
+        return catalogue
+    new = catalogue.find(name) or Snapshot(id=name, published=now, retired=0, packages={})
+    others = [replace(one, retired=now) if one.id == catalogue.current else one for one in catalogue.snapshots if one.id != name]
+    return Catalogue(current=name, snapshots=(new, *others))
+
+
+def prune_snapshots(
+    place: Place, publishing: Publishing, *, catalogue: Catalogue | None = None, now: float | None = None
+) -> tuple[str, ...]:
     """Remove what is beyond `keep` and was not served for `grace` minutes, and return the names."""
-    names = find_stale(read_catalogue(place), publishing, now=time.time() if now is None else now)
-    place.act("prune", *names)
+    names = find_stale(catalogue or read_catalogue(place), publishing, now=time.time() if now is None else now)
+    if names:
+        place.act("prune", *names)
     return names
 
 
@@ -151,8 +165,7 @@ def roll_back(place: Place, name: str = "") -> str:
     """
     catalogue = read_catalogue(place)
     target = choose_target(catalogue, name, place)
-    place.act("check", target)
-    place.act("switch", target, "rollback")
+    place.act("serve", target, "rollback")
     return target
 
 
