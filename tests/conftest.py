@@ -68,5 +68,7 @@ def make_release(**changes: object) -> Release:
 def _end_gpg_agents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """End the agents that gpg has started for the homes of the tests."""
     yield
-    for socket in tmp_path_factory.getbasetemp().rglob("S.gpg-agent"):
-        subprocess.run(["gpgconf", "--homedir", str(socket.parent), "--kill", "gpg-agent"], check=False, capture_output=True)
+    # The sockets may lie elsewhere, in /run/user; gpgconf knows where.
+    keys = [path for name in ("private-keys-v1.d", "secring.gpg") for path in tmp_path_factory.getbasetemp().rglob(name)]
+    for home in {path.parent for path in keys}:
+        subprocess.run(["gpgconf", "--homedir", home, "--kill", "gpg-agent"], check=False, capture_output=True)
