@@ -1,0 +1,182 @@
+"""Signing and publishing by the real doit, on a project of one small package: what comes out, what is kept, what is told."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tproxy_rpms.gates.artifact import read_artifact
+from tproxy_rpms.store import digest_file
+
+from .signingkeys import TestKey, make_key
+from .test_doit import ROOT, Project
+
+pytestmark = [pytest.mark.chroot, pytest.mark.timeout(600)]
+
+SITE = """
+[signing]
+key = "{key}"
+home = "{home}"
+
+[publishing]
+to = "{to}"
+"""
+
+
+class Published(Project):
+    """A project whose release is signed and published."""
+
+    def __init__(self, folder: Path) -> None:
+        self.key = make_key(folder.parent / "gnupg", kind="EdDSA")
+        self.place = folder.parent / "www"
+        super().__init__(folder)
+        shutil.copy(ROOT / "specs" / "tproxy-release.spec.j2", folder / "specs")
+
+    def write_release(self, text: str) -> None:
+        """Write the release; the default one, too, for a doit that is told of none."""
+        head, _, rest = text.partition("\n[")
+        site = SITE.format(key=self.key.fingerprint, home=self.key.home, to=self.place)
+        text = f'{head}\nurl = "http://repo.example.org/small"\n[{rest}{site}'
+        for name in ("small", "centos5"):
+            (self.folder / "releases" / f"{name}.toml").write_text(text)
+
+    def change(self, old: str, new: str) -> None:
+        """Exchange a part of the release."""
+        path = self.folder / "releases" / "small.toml"
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+
+    @property
+    def build(self) -> Path:
+        return self.folder / "build" / "small"
+
+    def snapshot(self) -> str:
+        return (self.place / "current").resolve().name
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Published:
+    (tmp_path / "project").mkdir()
+    return Published(tmp_path / "project")
+
+
+def test_a_release_is_signed_published_and_gone_back_to(project: Published, tmp_path: Path) -> None:
+    output = project.doit("publish")
+    assert f"{project.place}: {project.snapshot()} is now served; clients: http://repo.example.org/small" in output
+    current = project.place / "current"
+    subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=current, check=True)
+    rpms = {str(path.relative_to(current.resolve())) for path in current.resolve().rglob("*.rpm")}
+    client = "tproxy-release-20261101-1.deb12"
+    assert rpms == {
+        "tproxy-release.rpm", f"x86_64/{client}.noarch.rpm", f"i386/{client}.noarch.rpm", f"SRPMS/{client}.src.rpm",
+        "x86_64/hello-1.0-1.deb12.x86_64.rpm", "i386/hello-1.0-1.deb12.i686.rpm", "SRPMS/hello-1.0-1.deb12.src.rpm",
+    }  # fmt: skip
+    for name in rpms:
+        assert {one.says for one in read_artifact(current / name).signatures} == {"V4 EdDSA/SHA256"}
+    assert {path.name for path in (current / "record").iterdir()} == {"small.intoto.json", "small.cdx.json"}
+    check_record(project)
+    check_log(project, output)
+
+    # Nothing to do: the same snapshot, and no file is signed again.
+    output = project.doit("publish")
+    assert "is already served" in output and "small: 1 steps done" in output
+    first = project.snapshot()
+
+    # A new version; the one before stays, and is gone back to.
+    project.change('revision = "1"', 'revision = "2"')
+    output = project.doit("publish")
+    second = project.snapshot()
+    assert second != first
+    listed = project.doit("snapshots")
+    assert "    ~ x86_64/hello.x86_64 1.0-1.deb12 → 1.0-2.deb12" in listed
+    assert f"{first} is now served" in project.doit("rollback")
+    assert project.snapshot() == first
+    assert f"{second} is now served" in project.doit("rollback", second[:5])
+    assert "0 snapshots of that name" in project.doit("rollback", "ffff", status=10)
+    assert "rollback takes one snapshot, not 2" in project.doit("rollback", "a", "b", status=10)
+    assert project.snapshot() == second
+
+
+def check_record(project: Published) -> None:
+    """The unsigned packages are kept, and the record has both digests of each."""
+    statement = json.loads((project.place / "current/record/small.intoto.json").read_text())
+    subjects = {one["name"]: one for one in statement["subject"]}
+    unsigned = {path.name: path for folder in ("rpms", "srpms") for path in (project.build / folder).rglob("*.rpm")}
+    assert len(unsigned) == 3
+    for name, one in subjects.items():
+        if name.endswith(".rpm") and "tproxy-release" not in name:
+            path = unsigned[Path(name).name]
+            assert not read_artifact(path).signatures
+            assert one["annotations"]["unsigned"] == {"sha256": digest_file(path)}
+            assert one["digest"] == {"sha256": digest_file(project.place / "current" / name)}
+    parameters = statement["predicate"]["buildDefinition"]["externalParameters"]
+    assert parameters["signing"] == {"key": project.key.fingerprint, "profile": "modern"}
+    # Where a key lies and where is published is nobody's business.
+    assert str(project.key.home) not in json.dumps(statement) and str(project.place) not in json.dumps(statement)
+
+
+def check_log(project: Published, output: str) -> None:
+    """Nothing that was left tells more of the key than its fingerprint."""
+    assert "PRIVATE KEY" not in output
+    for path in project.build.rglob("*"):
+        if path.is_file() and path.suffix in (".json", ".log"):
+            assert "PRIVATE KEY" not in path.read_text(errors="replace")
+
+
+def test_a_signed_release_is_rebuilt_from_its_record_without_its_key(project: Published) -> None:
+    project.doit("publish")
+    record = project.build / "record" / "small.intoto.json"
+    shutil.rmtree(project.key.home)
+    argv = ["doit", "-f", str(project.folder / "dodo.py"), "rebuild", str(record)]
+    done = subprocess.run(argv, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all 3 files are the same bytes" in done.stdout
+
+
+def test_what_is_missing_is_told_before_anything_is_published(project: Published) -> None:
+    release = project.folder / "releases" / "small.toml"
+    whole = release.read_text()
+    signing, publishing = whole.index("[signing]"), whole.index("[publishing]")
+    for text, status, message in (
+        (whole[:signing] + whole[publishing:], 17, "small: signing.key: the release names no key"),
+        (whole[:publishing], 11, f"{release}: publishing.to: missing"),
+        (whole.replace('url = "http://repo.example.org/small"\n', ""), 11, f"{release}: url: missing"),
+    ):
+        release.write_text(text)
+        assert message in project.doit("publish", status=status)
+    release.write_text(whole[:signing])
+    assert "the release names no key" in project.doit("sign", status=17)
+    assert "publishing.to: missing" in project.doit("snapshots", status=11)
+    assert not project.place.exists()
+
+
+def test_a_key_that_fails_is_asked_once_and_nothing_is_published(project: Published) -> None:
+    project.doit("gate")
+    log = project.folder / "log"
+    signer = project.folder / "signer"
+    signer.write_text(f"#!/bin/sh\necho asked >>{log}\nexit 1\n")
+    signer.chmod(0o755)
+    public = project.key.export(project.folder / "public.asc")
+    project.change(f'home = "{project.key.home}"', f'command = ["{signer}"]\npublic = "{public}"')
+    output = project.doit("publish", status=17)
+    assert log.read_text() == "asked\n"
+    assert "signer does not sign: status 1" in output and "publish:place not done" in output
+    assert not project.place.exists()
+    # With a signer that works it goes on from there; no package is built again.
+    signer.write_text(f"#!/bin/sh\nexec gpg --homedir {project.key.home} --batch --detach-sign\n")
+    output = project.doit("publish")
+    assert "rpm:hello:x86_64 …" not in output and project.snapshot()
+
+
+def test_the_doctor_tries_key_and_place(project: Published, tmp_path: Path) -> None:
+    output = project.doit("doctor")
+    assert "Ed25519, signs for the profile modern" in output and f"{project.place} can be written" in output
+    assert not project.place.exists()
+    TestKey.run(project.key, "--quick-set-expire", project.key.fingerprint, "10d")
+    assert "expires in 10 days" in project.doit("doctor")
+    project.change(f'to = "{project.place}"', 'to = "ssh://127.0.0.1:1/srv/www"')
+    assert "cannot be reached" in project.doit("doctor", status=30)
