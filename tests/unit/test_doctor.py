@@ -17,7 +17,8 @@ from tproxy_rpms.doctor.host import Answer, Space, measure_space, run_tool
 from tproxy_rpms.doctor.needs import load_needs
 from tproxy_rpms.doctor.probe import BASE, CODE, make_program
 from tproxy_rpms.errors import HostError
-from tproxy_rpms.release.model import Archive, Kconfig, Package, Signature, Source
+from tproxy_rpms.release.model import Archive, Kconfig, Package, Publishing, Signature, Signing, Source
+from tproxy_rpms.signing.profile import PROFILES
 
 from ..conftest import make_target
 from .fakehost import ANSWERS, FILES, GIB, NOW, Fake, rows
@@ -238,19 +239,22 @@ def test_every_tool_that_the_code_asks_for_is_looked_for(project: Path, fake: Fa
     sources = {
         "linux": Source(name="linux", archive=Archive(kind="source", package="x"), signature=Signature(urls=(), signers=()))
     }
-    fake.release = replace(fake.release, sources=sources)
+    signed = make_target(signing="el5")
+    site = {"signing": Signing(key="A" * 40), "publishing": Publishing(to="host:/srv"), "target": signed}
+    fake.release = replace(fake.release, sources=sources, **site)
     known = {
         tool.name for list_tools in (general.list_tools, chroot.list_tools, mock.list_tools) for tool in list_tools(fake.case())
     }
     code = "".join(path.read_text() for path in (project / "tproxy_rpms").rglob("*.py"))
-    asked = set(re.findall(r'require_tool\("([^"]+)"', code))
+    asked = set(re.findall(r'require_tool\("([^"]+)"', code)) | {kind.program for one in PROFILES.values() for kind in one.kinds}
     assert len(asked) >= 7
     assert asked - known == {"mock", "diffoscope"}, "mock has a check of its own, diffoscope is called when it is asked for"
 
 
 def test_run_installs_the_packages_that_the_doctor_names(project: Path, fake: Fake) -> None:
     kernel = Package(name="k", spec="k", sources=(), patches="x", kconfig=Kconfig(base="slim", fragments=()))
-    fake.release = replace(fake.release, packages={"k": kernel})
+    site = {"signing": Signing(key="A" * 40), "publishing": Publishing(to="host:/srv"), "target": make_target(signing="el5")}
+    fake.release = replace(fake.release, packages={"k": kernel}, **site)
     run = (project / "run").read_text()
     debian, fedora = (run.split(f"{family}_packages=(")[1].split(")")[0].split() for family in ("debian", "fedora"))
     for tool in (*general.list_tools(fake.case()), *chroot.list_tools(fake.case())):

@@ -36,6 +36,8 @@ def list_tools(case: Case) -> Iterator[Tool]:
     yield Tool(name="createrepo_c", debian="createrepo-c", fedora="createrepo_c")
     if release.signing:
         yield Tool(name="rpmsign", debian="rpm", fedora="rpm-sign")
+        yield Tool(name="rpmkeys", debian="rpm", fedora="rpm")
+        yield Tool(name="gpgconf", debian="gnupg", fedora="gnupg2")
         if release.target.signing == "el5":
             yield Tool(name="gpg1", debian="gnupg1", fedora="gnupg1")
     if release.publishing:
