@@ -48,6 +48,8 @@ class FinishedCut:
                 names["iptables-ipv6"] = package.name
             if package.spec == "kernel" and traits.get("kernel_headers"):
                 names["kernel-headers"] = package.name
+        if self.release.signing and self.release.url:
+            names["tproxy-release"] = "tproxy-release"
         return names
 
     def package(self, spec: str) -> Package | None:
