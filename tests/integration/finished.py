@@ -36,8 +36,8 @@ class FinishedCut:
         return self.folder / "repo" / name
 
     def rpms(self, arch: Arch) -> tuple[Path, ...]:
-        """The RPMs of an arch."""
-        return tuple(sorted(self.repository(arch).glob("*.rpm")))
+        """The RPMs of an arch; of a signed release without tproxy-release, which no build root has made."""
+        return tuple(path for path in sorted(self.repository(arch).glob("*.rpm")) if not path.name.startswith("tproxy-release-"))
 
     def list_names(self) -> dict[str, str]:
         """Return every RPM that an arch is to have, name → the package of the release that makes it."""
@@ -48,8 +48,6 @@ class FinishedCut:
                 names["iptables-ipv6"] = package.name
             if package.spec == "kernel" and traits.get("kernel_headers"):
                 names["kernel-headers"] = package.name
-        if self.release.signing and self.release.url:
-            names["tproxy-release"] = "tproxy-release"
         return names
 
     def package(self, spec: str) -> Package | None:

@@ -136,8 +136,8 @@ def test_rpm_finds_every_package_whole(cut: FinishedCut, arch: Arch) -> None:
 
 
 def test_one_srpm_a_package(cut: FinishedCut) -> None:
-    names = [read_header(path)[rpm.RPMTAG_NAME] for path in cut.repository("SRPMS").glob("*.src.rpm")]
-    assert sorted(names) == sorted(cut.release.packages)
+    names = {read_header(path)[rpm.RPMTAG_NAME] for path in cut.repository("SRPMS").glob("*.src.rpm")}
+    assert names - {"tproxy-release"} == set(cut.release.packages)
 
 
 def test_the_elf_files_agree_with_the_arch(cut: FinishedCut, arch: Arch, unpacked: Path) -> None:
@@ -225,7 +225,7 @@ def test_a_real_client_reads_the_repository(cut: FinishedCut, arch: Arch, tmp_pa
     listed = subprocess.run(
         [*base, *repo, "repoquery", "--qf", "%{name}"], check=True, capture_output=True, text=True
     ).stdout.split()
-    assert set(listed) == set(cut.list_names())
+    assert set(listed) - {"tproxy-release"} == set(cut.list_names())
 
 
 def test_the_set_installs_without_forcing(cut: FinishedCut, arch: Arch, tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def test_the_set_installs_without_forcing(cut: FinishedCut, arch: Arch, tmp_path
 def test_rpmlint_has_no_errors(cut: FinishedCut, arch: Arch) -> None:
     if shutil.which("rpmlint") is None:
         pytest.skip("no rpmlint on this host")
-    paths: Sequence[Path] = [*cut.rpms(arch), *cut.repository("SRPMS").glob("*.rpm")]
+    paths: Sequence[Path] = [*cut.repository(arch).glob("*.rpm"), *cut.repository("SRPMS").glob("*.rpm")]
     result = subprocess.run(
         ["rpmlint", "-c", str(ROOT / "specs" / "rpmlint.toml"), *map(str, paths)], capture_output=True, text=True
     )
