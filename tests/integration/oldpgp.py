@@ -159,7 +159,8 @@ def read_length(data: bytes) -> tuple[int, int]:
 
 def read_numbers(data: bytes, count: int) -> tuple[tuple[int, ...], int]:
     """Up to so many multiprecision integers, and how many bytes they took."""
-    numbers, place = [], 0
+    numbers: list[int] = []
+    place = 0
     while place < len(data) and len(numbers) < count:
         size = (int.from_bytes(data[place : place + 2]) + 7) // 8
         numbers.append(int.from_bytes(data[place + 2 : place + 2 + size]))

@@ -89,7 +89,7 @@ def read_header(data: bytes, start: int, *, name: str, region: int, most_tags: i
         check_entry(entry, store, place=place, name=name)
     covered = read_region(entries, store, region=region, name=name)
     return Header(tags={tag: tuple(rest) for tag, *rest in entries}, data=store, end=end,
-                  region=covered and cut_region(data[index:end], count, *covered))  # fmt: skip
+                  region=cut_region(data[index:end], count, *covered) if covered else b"")  # fmt: skip
 
 
 def check_entry(entry: tuple[int, ...], store: bytes, *, place: int, name: str) -> None:

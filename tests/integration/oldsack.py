@@ -106,12 +106,12 @@ def read_xml(kind: str, text: bytes) -> Content:
             text = gzip.decompress(text)
         root = ElementTree.fromstring(text)
     except (ElementTree.ParseError, OSError, EOFError, zlib.error) as error:
-        raise UnreadableError(f"Parsing {kind}.xml error: {error}") from None
+        raise UnreadableError(f"{kind}: Parsing {kind}.xml error: {error}") from None
     if root.tag != ROOTS[kind]:
-        raise UnreadableError(f'Unknown repodata type "{root.tag}" in {kind}')
+        raise UnreadableError(f'{kind}: Unknown repodata type "{root.tag}"')
     packages = [element for element in root if local_name(element) == "package"]
     if root.get("packages") != str(len(packages)):
-        raise UnreadableError(f"{kind}.xml says packages={root.get('packages')} and has {len(packages)}")
+        raise UnreadableError(f"{kind}: the XML says packages={root.get('packages')} and has {len(packages)}")
     if kind == "primary":
         return {entry.pkgid: entry for entry in map(read_entry, packages)}
     if kind == "filelists":
@@ -197,7 +197,7 @@ def query_primary(database: sqlite3.Connection) -> Content:
         key = (row["pkgKey"],)
         relations = [relation for kind in RELATIONS for relation in query_relations(database, kind, key)]
         files = database.execute("SELECT name, type FROM files WHERE pkgKey = ?", key)
-        content[values["pkgid"]] = Entry(**values, relations=tuple(sorted(relations)), files=sort_files(files))  # type: ignore[arg-type]
+        content[values["pkgid"]] = Entry(**values, relations=tuple(sorted(relations)), files=sort_files(files))
     return content
 
 

@@ -47,10 +47,11 @@ class Package:
 
 @dataclass(frozen=True, kw_only=True)
 class Repository:
-    """What a client finds in a repository, and what it has against it."""
+    """What a client finds in a repository, what it has against it, and how old it takes it for, in seconds of the epoch."""
 
     packages: tuple[Package, ...]
     problems: tuple[str, ...]
+    timestamp: int = 0
 
 
 class Place:
@@ -71,18 +72,22 @@ class Place:
             raise UnreadableError(f"failure: {href} from repository: {error}") from None
 
 
-def read_repository(base: Path | str, keys: Sequence[Key] | None) -> Repository:
+def read_repository(base: Path | str, keys: Sequence[Key] | None, *, known: int = 0) -> Repository:
     """What yum 3.2.22 finds in a repository, and every problem that it would have with it.
 
     `base` is a folder or a URL, `keys` are those that rpm's database holds; with None for them nothing asks for signatures
-    (gpgcheck=0). All is looked at that some client of CentOS 5 reads: databases and XML, groups, and all packages.
+    (gpgcheck=0), `known` is the timestamp of what the client has of this repository. All is looked at that some client of
+    CentOS 5 reads: databases and XML, groups, and all packages.
     """
     place = Place(base)
     try:
         repomd = read_repomd(place.fetch("repodata/repomd.xml"))
     except UnreadableError as error:
         return Repository(packages=(), problems=(str(error),))
+    timestamp = max((listed.timestamp for listed in repomd.values()), default=0)
     problems: list[str] = []
+    if known > timestamp:
+        problems.append(f"Not using downloaded repomd.xml because it is older than what we have: {known}, {timestamp}")
     content = {kind: read_kind(place, repomd, kind, problems) for kind in KINDS}
     for kind in KINDS[1:]:
         problems += [f"{kind}: nothing about {pkgid}" for pkgid in sorted(content["primary"].keys() - content[kind].keys())]
@@ -90,7 +95,8 @@ def read_repository(base: Path | str, keys: Sequence[Key] | None) -> Repository:
     problems += check_groups(place, repomd) + check_names(entries)
     for entry in entries:
         problems += check_package(place, entry, keys)
-    return Repository(packages=tuple(sorted(map(as_package, entries), key=lambda found: found.nevra)), problems=tuple(problems))
+    packages = tuple(sorted(map(as_package, entries), key=lambda found: found.nevra))
+    return Repository(packages=packages, problems=tuple(problems), timestamp=timestamp)
 
 
 def as_package(entry: Entry) -> Package:

@@ -51,7 +51,7 @@ def export(key: Key, folder: Path) -> Path:
 
 
 def list_key(key: Key) -> list[str]:
-    """What GnuPG knows of a key: the fields of its `pub` line (doc/DETAILS), of which 2 is its bits, 3 its algorithm, 4 its id."""
+    """What GnuPG knows of a key: the fields of its `pub` line (2 bits, 3 algorithm, 4 id)."""
     argv = [key.program, "--homedir", str(key.home), "--batch", "--with-colons", "--fixed-list-mode", "-k"]
     listing = subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout
     (fields,) = [line.split(":") for line in listing.splitlines() if line.startswith("pub:")]
@@ -232,6 +232,17 @@ def test_a_region_that_is_not_whole_is_told(clean: tuple[Path, Path], tmp_path: 
     path.write_bytes(data)
     (problem,) = said(path, [])
     assert problem.startswith("hdr region trailer: BAD, tag 64 type 7")
+
+
+def test_a_header_without_a_region_has_nothing_that_signatures_could_cover(
+    keys: dict[str, Key], clean: tuple[Path, Path], tmp_path: Path
+) -> None:
+    signed = keys["old RSA"].sign(clean[0], tmp_path, V3, "--digest-algo", "SHA1")
+    public = read_key(export(keys["old RSA"], tmp_path))
+    data = signed.read_bytes()
+    signed.write_bytes(data.replace((63).to_bytes(4) + (7).to_bytes(4), (64).to_bytes(4) + (7).to_bytes(4), 1))
+    expected = ["Header SHA1 digest: NOKEY (no immutable region)", "Header V3 RSA/SHA1 signature: NOKEY, key ID KEY"]
+    assert said(signed, [public], short_id(keys["old RSA"])) == ["MD5 digest: BAD", *expected]
 
 
 def test_keys_are_taken_as_gpg_numbers_them(keys: dict[str, Key], tmp_path: Path) -> None:
