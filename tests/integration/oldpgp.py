@@ -93,6 +93,8 @@ def check_key(path: Path) -> list[str]:
             problems.append(
                 f"{path.name}: rpm takes the numbers of a subkey for those of key {key.keyid}: all its signatures are BAD"
             )
+    if key.algorithm == RSA and (bits := key.rsa[0].bit_length()) % 64:
+        problems.append(f"{path.name}: RSA of {bits} bits, which is no multiple of 64")
     if key.algorithm == DSA and key.dsa[1].bit_length() > 160:
         problems.append(f"{path.name}: DSA with a q of more than 160 bits")
     return problems

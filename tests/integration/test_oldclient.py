@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Key]:
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Key]]:
     folder = tmp_path_factory.mktemp("keys")
     kinds = {
         "new RSA": ("RSA", 2048, "gpg"),
@@ -32,14 +33,19 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Key]:
         "other RSA": ("RSA", 2048, "gpg1"),
         "encryption subkey": (ENCRYPTS, 2048, "gpg1"),
         "signing subkey": (SIGNS, 2048, "gpg1"),
+        "RSA 2080": ("RSA", 2080, "gpg1"),
         "old DSA": ("DSA", 1024, "gpg1"),
         "new DSA": ("DSA", 2048, "gpg"),
         "EdDSA": ("EDDSA\nKey-Curve: ed25519", 256, "gpg"),
     }
-    return {
+    made = {
         name: Key(folder / str(place), kind=kind, bits=bits, program=program)
         for place, (name, (kind, bits, program)) in enumerate(kinds.items())
     }
+    yield made
+    # An agent that outlives its home would serve the next run's home of the same name, without its keys.
+    for key in made.values():
+        subprocess.run(["gpgconf", "--homedir", str(key.home), "--kill", "gpg-agent"], check=True)
 
 
 def export(key: Key, folder: Path) -> Path:
@@ -91,6 +97,8 @@ def said(path: Path, keys: list[PublicKey], keyid: str = "") -> list[str]:
         ("new RSA", [V3, "--digest-algo", "SHA256"], ["V4 RSA/SHA256 signature: BAD, key ID KEY"]),
         ("new DSA", ["--digest-algo", "SHA256"], ["V4 DSA signature: NOKEY, key ID KEY"]),
         ("EdDSA", ["--digest-algo", "SHA256"], ["V4 DSA signature: NOKEY, key ID KEY"]),
+        # Not a whole number of words on x86_64.
+        ("RSA 2080", [V3, "--digest-algo", "SHA256"], ["V3 RSA/SHA256 signature: BAD, key ID KEY"]),
         # The numbers of a subkey of the same algorithm replace those of the key.
         ("encryption subkey", [V3, "--digest-algo", "SHA256"], ["V3 RSA/SHA256 signature: BAD, key ID KEY"]),
     ],
@@ -139,6 +147,7 @@ def test_unsigned_packages_are_told(clean: tuple[Path, Path]) -> None:
 @pytest.mark.parametrize(
     ("where", "expected"),
     [
+        ("digest", ["Broken MD5 digest: UNSUPPORTED"]),
         ("payload", ["MD5 digest: BAD", "V3 {} signature: BAD, key ID KEY"]),
         (
             "header",
@@ -163,21 +172,28 @@ def test_one_byte_is_seen(
     data = bytearray(signed.read_bytes())
     if where == "longer":
         data += b"\0"
+    elif where == "digest":
+        # The type of a digest that rpm once made wrong, in place of the space that rpmsign reserves.
+        place = data.index((1008).to_bytes(4) + (7).to_bytes(4))
+        data[place : place + 4] = (1003).to_bytes(4)
     else:
         data[-1 if where == "payload" else data.rindex(b"Hello.\0")] ^= 1
     signed.write_bytes(data)
     assert said(signed, [public], short_id(keys[key])) == [text.format(says) for text in expected]
 
 
-def test_a_signature_with_another_number_is_bad(keys: dict[str, Key], clean: tuple[Path, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("key", "says"), [("old RSA", "RSA/SHA1"), ("old DSA", "DSA")])
+def test_a_signature_with_another_number_is_bad(
+    key: str, says: str, keys: dict[str, Key], clean: tuple[Path, Path], tmp_path: Path
+) -> None:
     """The digest's first bytes, which rpm compares first, are right: the number alone is not."""
-    public = read_key(export(keys["old RSA"], tmp_path))
-    signed = keys["old RSA"].sign(clean[0], tmp_path, V3, "--digest-algo", "SHA1")
+    public = read_key(export(keys[key], tmp_path))
+    signed = keys[key].sign(clean[0], tmp_path, V3, "--digest-algo", "SHA1")
     data = bytearray(signed.read_bytes())
-    # Version 3, five hashed bytes of a binary signature; the number ends 279 bytes after its beginning with 2048 bits.
-    data[data.index(b"\x03\x05\x00") + 200] ^= 1
+    # Version 3, five hashed bytes, a binary signature; the first number begins 21 bytes on.
+    data[data.index(b"\x03\x05\x00") + 30] ^= 1
     signed.write_bytes(data)
-    assert said(signed, [public], short_id(keys["old RSA"])) == ["Header V3 RSA/SHA1 signature: BAD, key ID KEY"]
+    assert said(signed, [public], short_id(keys[key])) == [f"Header V3 {says} signature: BAD, key ID KEY"]
 
 
 def test_a_signature_of_header_and_payload_alone_does_not_install(
@@ -262,6 +278,7 @@ def test_keys_are_taken_as_gpg_numbers_them(keys: dict[str, Key], tmp_path: Path
         ("old DSA", None),
         ("encryption subkey", "rpm takes the numbers of a subkey for those of key"),
         ("signing subkey", "rpm takes the numbers of a subkey for those of key"),
+        ("RSA 2080", "RSA of 2080 bits, which is no multiple of 64"),
         ("new DSA", "DSA with a q of more than 160 bits"),
         ("EdDSA", "unknown public key algorithm 22"),
     ],

@@ -119,6 +119,11 @@ def test_a_database_that_unpacks_to_something_else_is_told(signed: Signed, tmp_p
             "DELETE FROM packages WHERE pkgKey = 1",
             ["filelists: {} is in the XML alone", "filelists: nothing about {}"],
         ),
+        (
+            "filelists",
+            "INSERT INTO packages VALUES (3, 'one more')",
+            ["filelists: one more is in the database alone"],
+        ),
         ("other", "INSERT INTO changelog VALUES (1, 'x', 0, 'y')", ["other: XML and database differ about {}"]),
         ("primary", "ALTER TABLE packages RENAME COLUMN location_href TO location", ["primary_db: no such column: href"]),
         ("other", "DROP TABLE changelog", ["other_db: no such table: changelog"]),
@@ -136,6 +141,12 @@ def test_a_database_that_says_other_than_the_xml_is_told(
     if "no such table" in expected[0]:
         problems = [problem for problem in problems if "nothing about" not in problem]
     assert problems == [text.format(pkgid) for text in expected]
+
+
+def test_a_database_of_a_later_sqlite_is_told(signed: Signed, tmp_path: Path) -> None:
+    folder = make_repository(tmp_path / "repo", signed[0], *GOOD)
+    rewrite(folder, "primary.sqlite.bz2", lambda content: content[:44] + (5).to_bytes(4) + content[48:])
+    assert read_repository(folder, [signed[1]]).problems == ("primary_db: file is encrypted or is not a database",)
 
 
 def test_the_xml_is_taken_with_a_database_of_another_version(signed: Signed, tmp_path: Path) -> None:
