@@ -103,7 +103,7 @@ def check_entry(entry: tuple[int, ...], store: bytes, *, place: int, name: str) 
         end = store.find(b"\0", max(end, offset)) + 1
         if not end:
             raise DamagedError(bad)
-    if offset >= len(store) or end > len(store):
+    if offset == len(store) or end > len(store):
         raise DamagedError(f"{name} load: BAD")
 
 

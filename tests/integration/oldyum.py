@@ -64,7 +64,7 @@ class Place:
 
     def fetch(self, href: str, base: str = "") -> bytes:
         """A file's content. Raises UnreadableError without it."""
-        url = urllib.parse.urljoin(base or self.base, urllib.parse.quote(href, safe="/%:~+@"))
+        url = (f"{base}/" if base else self.base) + urllib.parse.quote(href, safe="/%:~+@")
         try:
             with urllib.request.urlopen(url, timeout=30) as response:
                 return bytes(response.read())

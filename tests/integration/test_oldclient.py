@@ -240,14 +240,54 @@ def test_a_package_that_breaks_off_is_told(clean: tuple[Path, Path], tmp_path: P
     assert problem.startswith("hdr blob(")
 
 
-def test_a_region_that_is_not_whole_is_told(clean: tuple[Path, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("place", "value", "expected"),
+    [
+        (0, 64, "hdr region trailer: BAD, tag 64 type 7"),
+        (8, -(1 << 20), "hdr region size: BAD, ril(65536) > il("),
+        (8, -24, "hdr region size: BAD, ril(1) > il("),
+    ],
+)
+def test_a_region_that_is_not_whole_is_told(
+    place: int, value: int, expected: str, clean: tuple[Path, Path], tmp_path: Path
+) -> None:
     path = Path(shutil.copy(clean[0], tmp_path))
     data = bytearray(path.read_bytes())
     trailer = data.index((63).to_bytes(4) + (7).to_bytes(4) + b"\xff\xff")
-    data[trailer : trailer + 4] = (64).to_bytes(4)
+    data[trailer + place : trailer + place + 4] = value.to_bytes(4, signed=True)
     path.write_bytes(data)
     (problem,) = said(path, [])
-    assert problem.startswith("hdr region trailer: BAD, tag 64 type 7")
+    assert problem.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("tag", "back", "expected"),
+    [
+        (1004, 0, "sigh load: BAD"),
+        (1004, 8, "sigh load: BAD"),
+        # The data ends with the region's trailer, and that with a count of 16: no string ends there.
+        (269, 1, "sigh tag["),
+    ],
+)
+def test_a_tag_whose_value_is_not_in_the_header_is_told(
+    tag: int, back: int, expected: str, clean: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """An offset so many bytes before the end of the data."""
+    path = Path(shutil.copy(clean[0], tmp_path))
+    data = bytearray(path.read_bytes())
+    count, size = (int.from_bytes(data[place : place + 4]) for place in (104, 108))
+    (entry,) = [place for place in range(112, 112 + 16 * count, 16) if data[place : place + 4] == tag.to_bytes(4)]
+    data[entry + 8 : entry + 12] = (size - back).to_bytes(4)
+    data[112 + 16 * count + size - 1] = 16
+    path.write_bytes(data)
+    (problem,) = said(path, [])
+    assert problem.startswith(expected)
+
+
+def test_a_signature_of_a_later_version_is_not_looked_at(keys: dict[str, Key], clean: tuple[Path, Path], tmp_path: Path) -> None:
+    signed = keys["old RSA"].sign(clean[0], tmp_path, V3, "--digest-algo", "SHA1")
+    signed.write_bytes(signed.read_bytes().replace(b"\x03\x05\x00", b"\x06\x05\x00", 1))
+    assert said(signed, []) == ["skipping package with unverifiable signature (tag 268)"]
 
 
 def test_a_header_without_a_region_has_nothing_that_signatures_could_cover(

@@ -1,6 +1,8 @@
 """The reader that stands for CentOS 5 judges metadata rightly: tampered, of two minds, and what createrepo_c's options make."""
 
 import bz2
+import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -88,14 +90,23 @@ def test_tampered_metadata_is_told(kind: str, expected: str, packages: list[str]
     assert [problem for problem in found.problems if "nothing about" not in problem] == [expected]
 
 
-def test_a_database_that_unpacks_to_something_else_is_told(signed: Signed, tmp_path: Path) -> None:
-    folder = make_repository(tmp_path / "repo", signed[0], *GOOD)
-    path, repomd = find(folder, "primary.sqlite.bz2"), folder / "repodata/repomd.xml"
-    old, new = path.read_bytes(), bz2.compress(bz2.decompress(path.read_bytes()) + b"\0")
+@pytest.mark.parametrize(
+    ("pack", "expected"),
+    [
+        (lambda content: bz2.compress(content + b"\0"), f"primary_db: {DAMAGE} (once unpacked)"),
+        (gzip.compress, "primary_db: what lies in primary.sqlite.bz2 is not bzip2"),
+    ],
+)
+def test_a_database_that_unpacks_to_something_else_is_told(
+    pack: Callable[[bytes], bytes], expected: str, signed: Signed, tmp_path: Path
+) -> None:
+    folder = make_repository(tmp_path / "repo", signed[0], *GOOD, "--simple-md-filenames")
+    path, repomd = folder / "repodata/primary.sqlite.bz2", folder / "repodata/repomd.xml"
+    old, new = path.read_bytes(), pack(bz2.decompress(path.read_bytes()))
     path.write_bytes(new)
     repomd.write_text(repomd.read_text().replace(f">{sha1(old)}<", f">{sha1(new)}<"))
     found = read_repository(folder, [signed[1]])
-    assert (nevras(found), found.problems) == ([], (f"primary_db: {DAMAGE} (once unpacked)",))
+    assert (nevras(found), found.problems) == ([], (expected,))
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,15 @@ def test_a_repository_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert problem == "failure: repodata/repomd.xml from repository: HTTP Error 404: File not found"
 
 
+def test_packages_may_lie_elsewhere(signed: Signed, tmp_path: Path) -> None:
+    packages, key = signed
+    folder = make_repository(tmp_path / "repo", packages, *GOOD, "--baseurl", packages[0].parent.as_uri())
+    for path in packages:
+        (folder / path.name).unlink()
+    found = read_repository(folder, [key])
+    assert (nevras(found), found.problems) == (NEVRAS, ())
+
+
 def test_a_package_that_is_missing_or_changed_is_told(signed: Signed, tmp_path: Path) -> None:
     packages, key = signed
     folder = make_repository(tmp_path / "repo", packages, *GOOD)
