@@ -42,7 +42,7 @@ def make_repository(folder: Path, packages: tuple[Path, ...], *options: str) -> 
         shutil.copy(path, folder)
     comps = folder.parent / "comps.xml"
     comps.write_text(COMPS)
-    subprocess.run(["createrepo_c", "-q", "--groupfile", str(comps), *options, str(folder)], check=True)
+    subprocess.run(["/usr/bin/createrepo_c", "-q", "--groupfile", str(comps), *options, str(folder)], check=True)
     return folder
 
 

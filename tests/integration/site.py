@@ -101,12 +101,15 @@ def make_site(
 ) -> Site:
     """A site with a key of its own below `folder`; packages are signed and metadata made as the target of a release wants it."""
     key = make_key(folder / "gnupg", kind=kind, bits=bits, program=program)
+    # Nobody of today trusts a key of that kind.
+    other = make_key(folder / "modern", kind="EdDSA") if kind == "DSA" else None
+    modern = Signing(key=other.fingerprint, home=other.home) if other else None
     top = folder / "www"
     top.mkdir()
     release = replace(
         load_release(target, root=ROOT),
         url=f"{url}/proxy",
-        signing=Signing(key=key.fingerprint, home=key.home),
+        signing=Signing(key=key.fingerprint, home=key.home, modern=modern),
         publishing=Publishing(to=str(top / "proxy"), grace=0),
     )
     return Site(top=top, release=release, signatory=open_signatory(release))

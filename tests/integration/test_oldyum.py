@@ -125,7 +125,7 @@ def test_two_packages_of_one_file_name_are_told(signed: Signed, tmp_path: Path) 
     (folder / "b").mkdir()
     shutil.copy(packages[0], folder / "a")
     shutil.copy(other, folder / "b")
-    subprocess.run(["createrepo_c", "-q", *GOOD, str(folder)], check=True)
+    subprocess.run(["/usr/bin/createrepo_c", "-q", *GOOD, str(folder)], check=True)
     problems = read_repository(folder, [key]).problems
     assert problems == (f"{other.name}: 2 packages of this file name", f"{other.name}: Package is not signed")
 

@@ -14,12 +14,13 @@ from tproxy_rpms.gates.artifact import read_artifact
 from tproxy_rpms.gates.gate import check_artifacts
 from tproxy_rpms.release.load import load_release
 from tproxy_rpms.release.model import Release, Signing
+from tproxy_rpms.signing.armour import dearmour
 from tproxy_rpms.signing.file import has_signature, sign_file
 from tproxy_rpms.signing.key import read_key
 from tproxy_rpms.signing.package import sign_packages
 from tproxy_rpms.signing.profile import PROFILES
 from tproxy_rpms.signing.signatory import Signatory, open_signatory
-from tproxy_rpms.signing.signer import dearmour, make_package_signer
+from tproxy_rpms.signing.signer import make_package_signer
 from tproxy_rpms.signing.verify import has_same_content, read_layout, verify_package
 
 from ..conftest import ROOT

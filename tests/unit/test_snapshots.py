@@ -16,8 +16,8 @@ from tproxy_rpms.publish.snapshots import (
     replace_served,
 )
 from tproxy_rpms.release.model import Publishing
+from tproxy_rpms.signing.armour import armour, dearmour
 from tproxy_rpms.signing.profile import PROFILES
-from tproxy_rpms.signing.signer import armour, dearmour
 
 from ..conftest import make_release
 

@@ -26,8 +26,9 @@ MIRRORS = "mirrorlist"
 # Where the served snapshot lies below the place that is published to.
 CURRENT = "current"
 
-# Seconds for which a client takes what it has for fresh.
-EXPIRY = 3600
+# Seconds for which a client takes what it has for fresh. dnf keeps a list of mirrors as long as the metadata that it led to. yum
+# keeps it for a day of its own accord, and metadata apart from it: metadata is asked for each time, so that it is the list's own.
+EXPIRY = {"debian": "metadata_expire=3600\n", "el": "metadata_expire=0\nmirrorlist_expire=600\n"}
 
 REPO = """\
 # {summary}
@@ -38,8 +39,7 @@ enabled=1
 gpgcheck=1
 repo_gpgcheck={signed}
 gpgkey=file:///etc/pki/rpm-gpg/{key}
-metadata_expire={expiry}
-{more}
+{expiry}
 [tproxy-source]
 name=tproxy {release} - source
 mirrorlist={url}/{current}/SRPMS/{mirrors}
@@ -47,8 +47,7 @@ enabled=0
 gpgcheck=1
 repo_gpgcheck={signed}
 gpgkey=file:///etc/pki/rpm-gpg/{key}
-metadata_expire={expiry}
-{more}"""
+{expiry}"""
 
 
 def render_repo(release: Release) -> str:
@@ -57,11 +56,9 @@ def render_repo(release: Release) -> str:
         raise ReleaseError(
             [f"{release.files[-1] if release.files else release.name}: url: missing"], hint="say where clients find it"
         )
-    # yum keeps a list of mirrors for a day unless told otherwise; dnf keeps it as long as the metadata.
-    more = f"mirrorlist_expire={EXPIRY}\n" if release.target.family == "el" else ""
     return REPO.format(
         summary=release.summary, release=release.name, url=release.url, current=CURRENT, mirrors=MIRRORS,
-        signed=int(release.target.repo_signed), key=KEY_FILE, expiry=EXPIRY, more=more,
+        signed=int(release.target.repo_signed), key=KEY_FILE, expiry=EXPIRY[release.target.family],
     )  # fmt: skip
 
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from tproxy_rpms.errors import GateError
-from tproxy_rpms.signing.signer import Signer, armour, dearmour
+from tproxy_rpms.signing.armour import armour, dearmour
+from tproxy_rpms.signing.signer import Signer
 from tproxy_rpms.signing.verify import verify_file
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from tproxy_rpms.errors import SigningError
 from tproxy_rpms.process import require_tool, run_command
 from tproxy_rpms.release.model import Signing
+from tproxy_rpms.signing.armour import armour
 from tproxy_rpms.signing.profile import KeyKind, SigningProfile
 from tproxy_rpms.sources.keyring import PUBLIC_KEYS
 
@@ -41,7 +42,7 @@ class SigningKey:
     """A key that may sign.
 
     Fields:
-        fingerprint: of the primary key. user: its first user ID. armoured, binary: the public key.
+        fingerprint: of the primary key. user: its first user ID. armoured, binary: the public key as hosts get it.
         part: what of it signs. kind: of what kind that is.
     """
 
@@ -65,12 +66,15 @@ def read_key(signing: Signing, profile: SigningProfile, *, now: float | None = N
         if not any(part.primary and part.fingerprint == signing.key for part in parts):
             raise SigningError(f"signing.key: {signing.key}: {describe_absence(signing, parts)}", hint=find_cure(signing))
         part, kind = choose_part(signing, profile, parts, now=time.time() if now is None else now)
-        run_command([*gpg, "--output", home / "binary", "--export", signing.key])
-        armoured = run_command([*gpg, "--armor", "--export", signing.key]).stdout
+        # rpm 4.4.2.3 takes the numbers of the last RSA subkey for the primary key's (rpmio/rpmpgp.c 634): hosts get none to see.
+        subkeys = ["--export-filter", "drop-subkey=key_algo -gt 0"] if profile.primary else []
+        run_command([*gpg, *subkeys, "--output", home / "binary", "--export", signing.key])
         users = [line.split(":")[9] for line in listing.splitlines() if line.startswith("uid:")]
         binary = (home / "binary").read_bytes()
     user = users[0].encode().decode("unicode_escape").encode("latin-1", "replace").decode(errors="replace") if users else ""
-    return SigningKey(fingerprint=signing.key, user=user, armoured=armoured, binary=binary, part=part, kind=kind)
+    return SigningKey(
+        fingerprint=signing.key, user=user, armoured=armour(binary, "PUBLIC KEY BLOCK"), binary=binary, part=part, kind=kind
+    )
 
 
 def export_public(signing: Signing) -> bytes:

@@ -1,6 +1,5 @@
 """What signs: GnuPG old or new, or a command of the user's; each is a program that reads data and writes a detached signature."""
 
-import base64
 import os
 import shlex
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 from tproxy_rpms.errors import SigningError
 from tproxy_rpms.process import OverdueError, require_tool, run_command
 from tproxy_rpms.release.model import Signing
+from tproxy_rpms.signing.armour import dearmour
 from tproxy_rpms.signing.key import SigningKey
 from tproxy_rpms.signing.profile import SigningProfile
 
@@ -145,35 +145,3 @@ def explain(signer: Signer, done: subprocess.CompletedProcess[str], *, what: str
         if any(word in said for word in words):
             return SigningError(f"{subject}: {cause}\n{tail}", hint=cure)
     return SigningError(f"{subject}: status {done.returncode}, no signature\n{tail}".strip(), hint="its own words are above")
-
-
-ARMOUR_HEAD, ARMOUR_TAIL = "-----BEGIN PGP SIGNATURE-----", "-----END PGP SIGNATURE-----"
-
-
-def armour(signature: bytes) -> str:
-    """Return a binary signature in ASCII armour (RFC 4880, 6.2), with the CRC-24 of section 6.1."""
-    text = base64.b64encode(signature).decode()
-    lines = [text[start : start + 64] for start in range(0, len(text), 64)]
-    crc = base64.b64encode(crc24(signature).to_bytes(3, "big")).decode()
-    return "\n".join([ARMOUR_HEAD, "", *lines, f"={crc}", ARMOUR_TAIL, ""])
-
-
-def dearmour(signature: bytes) -> bytes:
-    """Return a signature in binary, whether it came so or in ASCII armour."""
-    if not signature.lstrip().startswith(ARMOUR_HEAD.encode()):
-        return signature
-    body = signature.decode("ascii", "replace").partition(ARMOUR_HEAD)[2].partition(ARMOUR_TAIL)[0]
-    lines = body.replace("\r", "").partition("\n\n")[2].split()
-    return base64.b64decode("".join(line for line in lines if not line.startswith("=")))
-
-
-def crc24(data: bytes) -> int:
-    """Return the checksum of ASCII armour."""
-    crc = 0xB704CE
-    for byte in data:
-        crc ^= byte << 16
-        for _ in range(8):
-            crc <<= 1
-            if crc & 0x1000000:
-                crc ^= 0x1864CFB
-    return crc
