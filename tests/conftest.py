@@ -66,7 +66,8 @@ def make_release(**changes: object) -> Release:
 
 @pytest.fixture(scope="session", autouse=True)
 def _end_gpg_agents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """End the agents that gpg has started for the homes of the tests."""
+    """End the agents that gpg has started for the homes of the tests; their sockets may be elsewhere, below /run/user."""
     yield
-    for socket in tmp_path_factory.getbasetemp().rglob("S.gpg-agent"):
-        subprocess.run(["gpgconf", "--homedir", str(socket.parent), "--kill", "gpg-agent"], check=False, capture_output=True)
+    for keys in tmp_path_factory.getbasetemp().rglob("private-keys-v1.d"):
+        for words in (["--kill", "gpg-agent"], ["--remove-socketdir"]):
+            subprocess.run(["gpgconf", "--homedir", str(keys.parent), *words], check=False, capture_output=True)
