@@ -66,9 +66,9 @@ def make_release(**changes: object) -> Release:
 
 @pytest.fixture(scope="session", autouse=True)
 def _end_gpg_agents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """End the agents that gpg has started for the homes of the tests."""
+    """End the agents that gpg has started for the homes of the tests; their sockets may be elsewhere, below /run/user."""
     yield
-    # The sockets may lie elsewhere, in /run/user; gpgconf knows where.
-    keys = [path for name in ("private-keys-v1.d", "secring.gpg") for path in tmp_path_factory.getbasetemp().rglob(name)]
-    for home in {path.parent for path in keys}:
-        subprocess.run(["gpgconf", "--homedir", home, "--kill", "gpg-agent"], check=False, capture_output=True)
+    homes = {path.parent for name in ("private-keys-v1.d", "secring.gpg") for path in tmp_path_factory.getbasetemp().rglob(name)}
+    for home in homes:
+        for words in (["--kill", "gpg-agent"], ["--remove-socketdir"]):
+            subprocess.run(["gpgconf", "--homedir", home, *words], check=False, capture_output=True)

@@ -51,17 +51,29 @@ exit 0
 
 
 def build_package(
-    folder: Path, *, version: str = "1", tags: str = "", scriptlets: str = GOOD_SCRIPTLETS, size: str = "1", **macros: str
+    folder: Path,
+    *,
+    version: str = "1",
+    arch: str = "noarch",
+    tags: str = "",
+    scriptlets: str = GOOD_SCRIPTLETS,
+    size: str = "1",
+    **macros: str,
 ) -> tuple[Path, Path]:
     """An RPM and its SRPM, from a spec that EL5 can take but for what is given."""
     sources = folder / "SOURCES"
     sources.mkdir(parents=True)
     (sources / "hello.txt").write_text("hello\n")
     spec = folder / "hello.spec"
-    spec.write_text(SPEC.format(version=version, tags=tags, scriptlets=scriptlets, size=size))
+    text = SPEC.format(version=version, tags=tags, scriptlets=scriptlets, size=size)
+    spec.write_text(text if arch == "noarch" else text.replace("BuildArch: noarch\n", ""))
     defines = {"_topdir": str(folder), "_tmppath": str(folder)} | GOOD_MACROS | macros
     argv = [word for name, value in defines.items() for word in ("--define", f"{name} {value}")]
-    result = subprocess.run(["rpmbuild", "-ba", "--nodeps", *argv, str(spec)], capture_output=True, text=True)
+    result = subprocess.run(
+        ["rpmbuild", "-ba", "--nodeps", *(["--target", arch] if arch != "noarch" else []), *argv, str(spec)],
+        capture_output=True,
+        text=True,
+    )
     assert result.returncode == 0, result.stderr
     (rpm,), (srpm,) = (folder / "RPMS").rglob("*.rpm"), (folder / "SRPMS").glob("*.rpm")
     return rpm, srpm

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tproxy_rpms.publish.client import KEY_FILE, REPO_FILE, build_client, render_repo
+from tproxy_rpms.publish.client import CLIENT_FILE, KEY_FILE, NAME, REPO_FILE, build_client, render_repo
 from tproxy_rpms.publish.place import Place, open_place
 from tproxy_rpms.publish.repository import make_repository
 from tproxy_rpms.publish.snapshots import publish_snapshot
@@ -18,6 +18,9 @@ from ..conftest import ROOT
 from .package import build_package
 from .signingkeys import make_key
 
+# Repository → the arches of the RPMs in it.
+REPOSITORIES = {"x86_64": ("x86_64", "noarch"), "i386": ("i686", "noarch"), "SRPMS": ("src",)}
+
 
 @dataclass
 class Site:
@@ -26,7 +29,7 @@ class Site:
     top: Path
     release: Release
     signatory: Signatory
-    built: dict[str, tuple[Path, Path]] = field(default_factory=dict)
+    built: dict[str, tuple[Path, ...]] = field(default_factory=dict)
 
     @property
     def publishing(self) -> Publishing:
@@ -42,7 +45,7 @@ class Site:
         """Where snapshots go."""
         return self.top / "proxy"
 
-    def build(self, version: str) -> tuple[Path, Path]:
+    def build(self, version: str) -> tuple[Path, ...]:
         """An unsigned RPM and SRPM of this version of the package hello."""
         if version not in self.built:
             self.built[version] = build_package(self.top.parent / "packages" / version, version=version)
@@ -56,8 +59,8 @@ class Site:
         signed += self.sign([*made], work / "signed" / "client")
         return self.compose_of(
             {
-                arch: [path for path in signed if path.name.endswith(".src.rpm") == (arch == "SRPMS")]
-                for arch in ("x86_64", "i386", "SRPMS")
+                repository: [path for path in signed if path.name.split(".")[-2] in arches]
+                for repository, arches in REPOSITORIES.items()
             },
             name=name,
         )
@@ -78,6 +81,7 @@ class Site:
                 sign=lambda path: sign_file(path, signer=self.signatory.metadata),
             )  # fmt: skip
             files |= {str(path.relative_to(work / "repo")): path for path in made}
+        files[CLIENT_FILE] = next(path for path in sets["x86_64"] if path.name.startswith(NAME))
         for name_, text in {KEY_FILE: self.signatory.key.armoured, REPO_FILE: render_repo(self.release)}.items():
             (work / name_).write_text(text)
             files[name_] = work / name_

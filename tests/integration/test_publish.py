@@ -67,7 +67,7 @@ def test_a_set_is_published_whole(site: Site) -> None:
     current = site.folder / "current"
     assert str(current.readlink()) == f"snapshots/{name}"
     assert {path.name for path in current.iterdir()} == {
-        "x86_64", "i386", "SRPMS", "RPM-GPG-KEY-tproxy", "tproxy.repo", MANIFEST, f"{MANIFEST}.asc",
+        "x86_64", "i386", "SRPMS", "RPM-GPG-KEY-tproxy", "tproxy.repo", "tproxy-release.rpm", MANIFEST, f"{MANIFEST}.asc",
     }  # fmt: skip
     assert (current / "i386/mirrorlist").read_text() == f"{site.release.url}/snapshots/{name}/i386/\n"
     assert re.fullmatch(rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ {name} publish\n", (site.folder / "history").read_text())

@@ -21,6 +21,10 @@ REPO = "{http://linux.duke.edu/metadata/repo}"
 # How files end whose compression has another name.
 SUFFIXES = {"zstd": "zst"}
 
+# The time of all metadata, 2000-01-01, whatever the release: yum 3.2.22 takes no repomd.xml that is older than the one it has
+# (yumRepo.py, _groupCheckDataMDNewer), so that a host would never learn of a snapshot that is gone back to.
+METADATA_TIME = 946_684_800
+
 # Takes a file and returns its signature in ASCII armour.
 SignFile = Callable[[Path], str]
 
@@ -33,8 +37,8 @@ def make_repository(
     Args:
         groups: whether it offers the group of all packages. sign: what signs repomd.xml, into repomd.xml.asc beside it.
 
-    The same RPMs give the same metadata: file times and revision are the release's epoch. Old metadata is never taken over: what
-    createrepo_c goes by, size and time, may be the same for another package.
+    The same RPMs give the same metadata: their times are the release's epoch, its own a constant. Old metadata is never
+    taken over: what createrepo_c goes by, size and time, may be the same for another package.
     Returns every file of the repository. Raises HostError when the metadata does not agree with what lies on disk.
     """
     with whole_folder(directory) as folder:
@@ -45,7 +49,7 @@ def make_repository(
             comps = Path(scratch) / "comps.xml"
             if groups:
                 comps.write_text(render_comps(release, [read_artifact(rpm).name for rpm in rpms]))
-            run_createrepo(release.target, folder, epoch=release.epoch, comps=comps if groups else None)
+            run_createrepo(release.target, folder, comps=comps if groups else None)
         check_repository(folder)
         if sign:
             repomd = folder / "repodata" / "repomd.xml"
@@ -53,10 +57,10 @@ def make_repository(
     return tuple(sorted(path for path in directory.rglob("*") if path.is_file()))
 
 
-def run_createrepo(target: Target, folder: Path, *, epoch: int, comps: Path | None = None) -> None:
+def run_createrepo(target: Target, folder: Path, *, comps: Path | None = None) -> None:
     """Make the metadata of a folder of RPMs."""
     group = ["--groupfile", str(comps)] if comps else []
-    times = ["--revision", str(epoch), "--set-timestamp-to-revision"]
+    times = ["--revision", str(METADATA_TIME), "--set-timestamp-to-revision"]
     command = find_createrepo(target.repo_checksum, target.repo_compress, target.repo_database)
     run_command([*command, *times, *group, "--workers", "1", folder])
 
