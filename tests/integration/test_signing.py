@@ -208,6 +208,15 @@ def test_an_expired_key_is_refused_and_a_longer_life_helps(packages: tuple[Path,
     assert sign(signed_by(MODERN, key), packages, tmp_path / "signed")
 
 
+def test_a_file_with_several_keys_gives_the_right_one(ed25519: TestKey, old_rsa: TestKey, tmp_path: Path) -> None:
+    weak = make_key(tmp_path / "home", kind="DSA", bits=1024)
+    files = [key.export(tmp_path / f"{number}.asc").read_bytes() for number, key in enumerate((weak, ed25519, old_rsa))]
+    (tmp_path / "all.asc").write_bytes(b"".join(files))
+    key = read_key(Signing(key=ed25519.fingerprint, command=("true",), public=tmp_path / "all.asc"), PROFILES["modern"])
+    assert key.part.fingerprint == ed25519.fingerprint
+    assert key.binary == ed25519.run("--export", ed25519.fingerprint)
+
+
 def test_a_revoked_key_is_refused(tmp_path: Path) -> None:
     key = make_key(tmp_path / "home", kind="EdDSA")
     text = (key.home / "openpgp-revocs.d" / f"{key.fingerprint}.rev").read_text().replace(":-----BEGIN", "-----BEGIN")

@@ -61,7 +61,7 @@ def check_signing(signing: Signing, table: Table) -> None:
 def read_path(table: Table, name: str) -> Path | None:
     """Return a path, relative to the file that names it; ~ is the user's home."""
     text = table.take(name, str, "")
-    return table.origin(name).parent / Path(text).expanduser() if text else None
+    return (table.origin(name).parent / Path(text).expanduser()).absolute() if text else None
 
 
 def read_publishing(table: Table) -> Publishing:

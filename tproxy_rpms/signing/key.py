@@ -42,12 +42,11 @@ class SigningKey:
     """A key that may sign.
 
     Fields:
-        fingerprint: of the primary key. user: its first user ID. armoured, binary: the public key as hosts get it.
+        fingerprint: of the primary key. armoured, binary: the public key as hosts get it.
         part: what of it signs. kind: of what kind that is.
     """
 
     fingerprint: str
-    user: str
     armoured: str
     binary: bytes
     part: Part
@@ -65,16 +64,14 @@ def read_key(signing: Signing, profile: SigningProfile, *, now: float | None = N
         parts = list(read_parts(listing))
         if not any(part.primary and part.fingerprint == signing.key for part in parts):
             raise SigningError(f"signing.key: {signing.key}: {describe_absence(signing, parts)}", hint=find_cure(signing))
-        part, kind = choose_part(signing, profile, parts, now=time.time() if now is None else now)
+        own = list_own(parts, signing.key)
+        part, kind = choose_part(signing, profile, own, now=time.time() if now is None else now)
         # rpm 4.4.2.3 takes the numbers of the last RSA subkey for the primary key's (rpmio/rpmpgp.c 634): hosts get none to see.
         subkeys = ["--export-filter", "drop-subkey=key_algo -gt 0"] if profile.primary else []
         run_command([*gpg, *subkeys, "--output", home / "binary", "--export", signing.key])
-        users = [line.split(":")[9] for line in listing.splitlines() if line.startswith("uid:")]
         binary = (home / "binary").read_bytes()
-    user = users[0].encode().decode("unicode_escape").encode("latin-1", "replace").decode(errors="replace") if users else ""
-    return SigningKey(
-        fingerprint=signing.key, user=user, armoured=armour(binary, "PUBLIC KEY BLOCK"), binary=binary, part=part, kind=kind
-    )
+    armoured = armour(binary, "PUBLIC KEY BLOCK")
+    return SigningKey(fingerprint=signing.key, armoured=armoured, binary=binary, part=part, kind=kind)
 
 
 def export_public(signing: Signing) -> bytes:
@@ -108,6 +105,13 @@ def find_cure(signing: Signing) -> str:
     return "import the key there, name the home that has it (signing.home), or mend the fingerprint"
 
 
+def list_own(parts: list[Part], fingerprint: str) -> list[Part]:
+    """Return a primary key with its subkeys, which come behind it: a file may hold more keys than one."""
+    start = next(number for number, part in enumerate(parts) if part.fingerprint == fingerprint)
+    end = next((number for number in range(start + 1, len(parts)) if parts[number].primary), len(parts))
+    return parts[start:end]
+
+
 def choose_part(signing: Signing, profile: SigningProfile, parts: list[Part], *, now: float) -> tuple[Part, KeyKind]:
     """Return what of a key signs: the newest part that may and that the profile takes. Raises SigningError if there is none."""
     primary = next(part for part in parts if part.primary)
@@ -118,18 +122,18 @@ def choose_part(signing: Signing, profile: SigningProfile, parts: list[Part], *,
             f"signing.key: {signing.key}: cannot sign" + (" itself, only its subkeys can" if profile.primary else ""),
             hint=f"the profile {profile.name} wants a key that signs" + (" by its primary key" if profile.primary else ""),
         )
-    # GnuPG signs with the newest subkey that may, and with the primary key if there is none.
-    for part in sorted(able, key=lambda part: (not part.primary, part.created), reverse=True):
-        if part.validity not in "erdi" and not expired(part, now):
-            kind = profile.find_kind(part.algorithm, part.bits)
-            if kind is None:
-                raise SigningError(
-                    f"signing.key: {part.fingerprint}: {part}: not what the profile {profile.name} signs with",
-                    hint=f"it takes {' or '.join(str(kind) for kind in profile.kinds)}",
-                )
+    # As GnuPG does: the newest subkey that may sign, and the primary key if there is none.
+    valid = [part for part in able if part.validity not in "erdi" and not expired(part, now)]
+    for part in sorted(valid, key=lambda part: (not part.primary, part.created), reverse=True):
+        kind = profile.find_kind(part.algorithm, part.bits)
+        if kind is not None:
             return part, kind
-    complain_of_validity(able[0], now=now)
-    raise SigningError(f"signing.key: {signing.key}: no part of it may sign", hint="look at gpg --list-keys")
+    for part in able:
+        complain_of_validity(part, now=now)
+    raise SigningError(
+        f"signing.key: {signing.key}: {' and '.join(map(str, valid))}: not what the profile {profile.name} signs with",
+        hint=f"it takes {' or '.join(str(kind) for kind in profile.kinds)}",
+    )
 
 
 def complain_of_validity(part: Part, *, now: float) -> None:
