@@ -11,6 +11,7 @@ from tproxy_rpms.publish.tree import compose_tree
 from tproxy_rpms.release.load import load_release
 from tproxy_rpms.release.model import Publishing, Release, Signing
 from tproxy_rpms.signing.file import sign_file
+from tproxy_rpms.signing.key import SigningKey
 from tproxy_rpms.signing.package import sign_packages
 from tproxy_rpms.signing.signatory import Signatory, open_signatory
 
@@ -41,6 +42,11 @@ class Site:
         return open_place(self.publishing)
 
     @property
+    def key(self) -> SigningKey:
+        """Whose signature manifests have."""
+        return self.signatory.manifest.key
+
+    @property
     def folder(self) -> Path:
         """Where snapshots go."""
         return self.top / "proxy"
@@ -54,7 +60,7 @@ class Site:
     def compose(self, *versions: str, name: str = "tree") -> Path:
         """Compose a snapshot with these versions of the package hello, for every arch, and return its folder."""
         work = self.top.parent / "work"
-        made = build_client(self.release, key=self.signatory.key.armoured, root=ROOT, output=work / "client")
+        made = build_client(self.release, key=self.signatory.key, root=ROOT, output=work / "client")
         signed = [path for version in versions for path in self.sign([*self.build(version)], work / "signed" / version)]
         signed += self.sign([*made], work / "signed" / "client")
         return self.compose_of(
@@ -91,7 +97,7 @@ class Site:
 
     def publish(self, *versions: str) -> str:
         """Compose and publish, and return the snapshot's name."""
-        return publish_snapshot(self.place, self.compose(*versions), self.publishing)[0]
+        return publish_snapshot(self.place, self.compose(*versions), self.publishing).id
 
 
 def make_site(

@@ -121,7 +121,7 @@ def test_hosts_follow_what_is_published_and_gone_back_to(served: Served, arch: A
     site.publish("1", "2")
     client.run("upgrade")
     assert client.list_installed() == name_all(arch, "2")
-    roll_back(site.place)
+    roll_back(site.place, site.key)
     client.run("distro-sync")
     assert client.list_installed() == name_all(arch, "1")
 

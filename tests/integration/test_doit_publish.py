@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -70,7 +72,9 @@ def test_a_release_is_signed_published_and_gone_back_to(project: Published, tmp_
     current = project.place / "current"
     subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=current, check=True)
     rpms = {str(path.relative_to(current.resolve())) for path in current.resolve().rglob("*.rpm")}
-    client = "tproxy-release-20261101-1.deb12"
+    (client,) = {path.name.partition(".noarch")[0] for path in (project.build / "client").glob("*.noarch.rpm")}
+    # The key is newer than the release.
+    assert re.fullmatch(r"tproxy-release-20\d{12}-1\.deb12", client) and client > "tproxy-release-20261101000000"
     assert rpms == {
         "tproxy-release.rpm", f"x86_64/{client}.noarch.rpm", f"i386/{client}.noarch.rpm", f"SRPMS/{client}.src.rpm",
         "x86_64/hello-1.0-1.deb12.x86_64.rpm", "i386/hello-1.0-1.deb12.i686.rpm", "SRPMS/hello-1.0-1.deb12.src.rpm",
@@ -180,3 +184,78 @@ def test_the_doctor_tries_key_and_place(project: Published, tmp_path: Path) -> N
     assert "expires in 10 days" in project.doit("doctor")
     project.change(f'to = "{project.place}"', 'to = "ssh://127.0.0.1:1/srv/www"')
     assert "cannot be reached" in project.doit("doctor", status=30)
+
+
+def test_a_longer_life_of_the_key_reaches_hosts(project: Published) -> None:
+    """By a newer tproxy-release; no package is signed again."""
+    project.doit("publish")
+    signed = {path: path.stat().st_ino for path in (project.build / "signed").rglob("hello*.rpm")}
+    (client,) = (project.build / "client").glob("*.noarch.rpm")
+    project.key.run("--quick-set-expire", project.key.fingerprint, "1y")
+    project.doit("publish")
+    (renewed,) = (project.build / "client").glob("*.noarch.rpm")
+    assert renewed.name > client.name
+    assert {path.name for path in (project.place / "current" / "x86_64").glob("tproxy-release*")} == {renewed.name}
+    assert {path: digest_file(path) for path in signed} == {
+        path: digest_file(project.place / "current" / folder / path.name)
+        for path in signed
+        for folder in ["x86_64" if "x86_64" in path.name else "SRPMS" if ".src." in path.name else "i386"]
+    }
+    project.change('url = "http', 'client = 2\nurl = "http')
+    project.doit("publish")
+    assert [path.name.endswith("-2.deb12.noarch.rpm") for path in (project.place / "current/i386").glob("tproxy-release*")] == [
+        True
+    ]
+
+
+def test_a_key_that_has_expired_since_publishes_nothing(project: Published) -> None:
+    project.key.run("--quick-set-expire", project.key.fingerprint, "seconds=20")
+    project.doit("publish:tree")
+    time.sleep(21)
+    assert "expired on" in project.doit("publish", status=17)
+    assert not project.place.exists()
+
+
+def test_only_what_is_whole_and_checked_is_published(project: Published) -> None:
+    project.doit("publish:tree")
+    # A report that is gone is made again; one that says no stops everything.
+    (project.build / "gates" / "hello-i386.signed.json").unlink()
+    project.doit("publish")
+    first = project.snapshot()
+    stamp = project.build / "stamps" / "gate-hello-x86_64.json"
+    report = project.build / "gates" / "hello-x86_64.json"
+    report.write_text(report.read_text().replace('"ok": true', '"ok": false'))
+    outputs = json.loads(stamp.read_text())
+    outputs["outputs"][str(report)]["sha256"] = digest_file(report)
+    stamp.write_text(json.dumps(outputs))
+    shutil.rmtree(project.build / "publish")
+    assert "hello-x86_64.json: the gate has not passed it" in project.doit("publish", status=21)
+    assert project.snapshot() == first
+    assert "built with ccache=on" in project.doit("ccache=on", "publish", status=21)
+
+
+def test_a_full_disk_is_told_with_its_file(project: Published) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root to mount a small disk")
+    project.doit("gate")
+    (project.build / "signed").mkdir()
+    script = f"mount -t tmpfs -o size=16k tmpfs {project.build}/signed && exec doit release=small publish"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    argv = ["unshare", "--mount", "sh", "-c", script]
+    done = subprocess.run(argv, cwd=project.folder, env=environment, capture_output=True, text=True)
+    output = done.stdout + done.stderr
+    assert done.returncode == 30, output
+    assert "No space left on device" in output and "Traceback" not in output and "make room on the disk" in output
+    assert not project.place.exists()
+
+
+def test_going_back_does_not_wait_for_a_build(project: Published) -> None:
+    from tproxy_rpms.store import hold_lock
+
+    project.doit("publish")
+    lock = hold_lock(project.build / "lock", "a test")
+    try:
+        assert "served" in project.doit("snapshots")
+        assert "no snapshot is older" in project.doit("rollback", status=10)
+    finally:
+        lock.close()

@@ -88,7 +88,7 @@ def move_about(stage: Stage, log: Log, publishing: Publishing) -> int:
     known: set[str] = set()
     for number in range(MOVES):
         if number % 4 == 3:
-            roll_back(stage.site.place)
+            roll_back(stage.site.place, stage.site.key)
         else:
             tree = stage.trees[(number - number // 4) % len(stage.trees)]
             stage.publish(tree, publishing)

@@ -73,7 +73,7 @@ def test_an_older_set_of_the_same_release_is_no_older_metadata(site: Site) -> No
     site.publish("2")
     keys = [read_key(site.folder / "current/RPM-GPG-KEY-tproxy")]
     newest = read_repository(site.folder / "current/x86_64", keys)
-    roll_back(site.place)
+    roll_back(site.place, site.key)
     assert read_repository(site.folder / "current/x86_64", keys, known=newest.timestamp).problems == ()
 
 

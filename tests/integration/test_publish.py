@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 from tproxy_rpms.errors import GateError, HostError, PublishError, UserError
 from tproxy_rpms.publish.place import Place, open_place
 from tproxy_rpms.publish.snapshots import (
+    Published,
     find_stale,
     prune_snapshots,
     publish_snapshot,
@@ -22,7 +24,7 @@ from tproxy_rpms.publish.snapshots import (
     render_catalogue,
     roll_back,
 )
-from tproxy_rpms.publish.tree import MANIFEST, check_complete, compose_tree
+from tproxy_rpms.publish.tree import MANIFEST, check_complete, compose_tree, read_id
 from tproxy_rpms.release.model import Publishing
 
 from .servers import SshServer, free_port, serve_by_sshd
@@ -80,7 +82,7 @@ def test_publishing_again_changes_nothing(local: Site) -> None:
     tree = local.compose("1")
     first = publish_snapshot(local.place, tree, local.publishing)
     before = (local.folder / "history").read_text()
-    assert publish_snapshot(local.place, tree, local.publishing) == (first[0], False)
+    assert publish_snapshot(local.place, tree, local.publishing) == Published(id=first.id, changed=False)
     assert (local.folder / "history").read_text() == before
 
 
@@ -124,27 +126,27 @@ def test_a_file_of_the_same_size_and_time_is_not_taken_for_the_same(local: Site)
 
 def test_going_back_and_forth(site: Site) -> None:
     one, two, three = site.publish("1"), site.publish("1", "2"), site.publish("2")
-    assert roll_back(site.place) == two == served(site)
-    assert roll_back(site.place) == one == served(site)
+    assert roll_back(site.place, site.key) == two == served(site)
+    assert roll_back(site.place, site.key) == one == served(site)
     with pytest.raises(UserError, match="no snapshot is older"):
-        roll_back(site.place)
-    assert roll_back(site.place, three[:6]) == three == served(site)
+        roll_back(site.place, site.key)
+    assert roll_back(site.place, site.key, three[:6]) == three == served(site)
     with pytest.raises(UserError, match="ffff: 0 snapshots of that name"):
-        roll_back(site.place, "ffff")
+        roll_back(site.place, site.key, "ffff")
     assert served(site) == three
     assert [line.split()[1:] for line in (site.folder / "history").read_text().splitlines()] == [
         [one, "publish"], [two, "publish"], [three, "publish"], [two, "rollback"], [one, "rollback"], [three, "rollback"],
     ]  # fmt: skip
     # A cache between here and the clients must not take an older snapshot for what it has already.
-    roll_back(site.place, one)
+    roll_back(site.place, site.key, one)
     times = [(site.folder / "snapshots" / name / "x86_64/mirrorlist").stat().st_mtime for name in (one, three)]
     assert times[0] >= times[1]
 
 
 def test_the_list_tells_what_differs(local: Site) -> None:
     one, two, three = local.publish("1"), local.publish("1", "2"), local.publish("2")
-    roll_back(local.place)
-    text = render_catalogue(read_catalogue(local.place), local.publishing, now=time.time())
+    roll_back(local.place, local.key)
+    text = render_catalogue(read_catalogue(local.place), local.publishing)
     lines = text.splitlines()
     assert [line.split()[0] for line in lines if not line.startswith(" ")] == [three, two, one]
     assert [line for line in lines if line.endswith("served")] == [next(line for line in lines if line.startswith(two))]
@@ -155,9 +157,9 @@ def test_the_list_tells_what_differs(local: Site) -> None:
 def test_an_empty_place_has_no_snapshots(site: Site) -> None:
     catalogue = read_catalogue(site.place)
     assert not catalogue.snapshots and not catalogue.current
-    assert render_catalogue(catalogue, site.publishing, now=0) == "no snapshots yet"
+    assert render_catalogue(catalogue, site.publishing) == "no snapshots yet"
     with pytest.raises(UserError, match="no snapshot is older"):
-        roll_back(site.place)
+        roll_back(site.place, site.key)
 
 
 def test_only_so_many_are_kept(local: Site) -> None:
@@ -171,19 +173,20 @@ def test_one_that_clients_may_still_read_is_kept(local: Site) -> None:
     publishing = replace(local.publishing, keep=1, grace=60)
     names = []
     for versions in (("1",), ("2",)):
-        names.append(publish_snapshot(local.place, local.compose(*versions), publishing)[0])
+        names.append(publish_snapshot(local.place, local.compose(*versions), publishing).id)
     catalogue = read_catalogue(local.place)
     assert len(catalogue.snapshots) == 2
-    assert "goes after 60 minutes" in render_catalogue(catalogue, publishing, now=time.time())
-    assert find_stale(catalogue, publishing, now=time.time() + 3500) == ()
-    assert prune_snapshots(local.place, publishing, now=time.time() + 3700) == (names[0],)
+    assert "goes after 60 minutes" in render_catalogue(catalogue, publishing)
+    assert find_stale(replace(catalogue, now=catalogue.now + 3500), publishing) == ()
+    assert prune_snapshots(local.place, publishing, replace(catalogue, now=catalogue.now + 3700)) == (names[0],)
     assert served(local) == names[1]
 
 
 def test_the_served_one_is_never_removed(local: Site) -> None:
     names = [local.publish(*versions) for versions in (("1",), ("2",), ("3",))]
-    roll_back(local.place, names[0])
-    prune_snapshots(local.place, replace(local.publishing, keep=1), now=time.time() + 10)
+    roll_back(local.place, local.key, names[0])
+    catalogue = read_catalogue(local.place)
+    prune_snapshots(local.place, replace(local.publishing, keep=1), replace(catalogue, now=catalogue.now + 10))
     assert served(local) == names[0]
     local.place.act("prune", names[0])
     assert served(local) == names[0]
@@ -191,20 +194,22 @@ def test_the_served_one_is_never_removed(local: Site) -> None:
 
 def test_a_damaged_snapshot_is_mended_by_publishing_and_not_gone_back_to(site: Site) -> None:
     tree = site.compose("1", name="first")
-    one, _ = publish_snapshot(site.place, tree, site.publishing)
+    one = publish_snapshot(site.place, tree, site.publishing).id
     two = site.publish("2")
     (rpm,) = (site.folder / "snapshots" / one / "x86_64").glob("hello-1-*.rpm")
     rpm.chmod(0o644)
     rpm.write_bytes(rpm.read_bytes()[:-1] + b"x")
     with pytest.raises(PublishError, match="a file there is not what the manifest says") as caught:
-        roll_back(site.place)
+        roll_back(site.place, site.key)
     assert rpm.name in str(caught.value)
     assert served(site) == two
-    assert publish_snapshot(site.place, tree, site.publishing) == (one, True)
+    assert publish_snapshot(site.place, tree, site.publishing) == Published(id=one, changed=True)
     assert served(site) == one
-    (rpm.parent / "stranger").write_text("x")
-    with pytest.raises(PublishError, match="files that the manifest does not name"):
-        roll_back(site.place, one)
+    two = site.publish("2")
+    (rpm.parent / "stranger").symlink_to("/etc")
+    with pytest.raises(PublishError, match="something lies there that the manifest does not name"):
+        roll_back(site.place, site.key, one)
+    assert served(site) == two
 
 
 def test_a_file_that_changes_during_the_upload_is_found(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,7 +272,7 @@ except PublishError as error:
 stuffing.unlink()
 assert served(site) == first
 assert not list(site.folder.glob(".incoming*")), "the next who makes room finds all of it"
-assert publish_snapshot(site.place, tree, site.publishing)[0] == served(site) != first
+assert publish_snapshot(site.place, tree, site.publishing).id == served(site) != first
 """
 
 
@@ -275,7 +280,8 @@ def test_a_host_that_is_not_there_is_told(local: Site) -> None:
     place = Place(folder="/srv/www", login="127.0.0.1", port=str(free_port()), ssh=("-F", "none"))
     with pytest.raises(PublishError, match=r"127\.0\.0\.1:\d+:/srv/www: cannot be reached; what was served") as caught:
         publish_snapshot(place, local.compose("1"), local.publishing)
-    assert "ssh 127.0.0.1" in caught.value.hint and "Connection refused" in str(caught.value)
+    assert f"ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=15 -p {place.port}" in caught.value.hint
+    assert "Connection refused" in str(caught.value)
 
 
 def test_a_key_that_is_not_let_in_is_told(local: Site, ssh: SshServer, tmp_path: Path) -> None:
@@ -283,7 +289,7 @@ def test_a_key_that_is_not_let_in_is_told(local: Site, ssh: SshServer, tmp_path:
     options = tuple(str(tmp_path / "other") if word.endswith("user_key") else word for word in ssh.options)
     place = open_place(Publishing(to=f"ssh://{ssh.login}/srv/www", ssh=options))
     with pytest.raises(PublishError, match="cannot be reached") as caught:
-        place.act("open")
+        place.act("open", "none", "none")
     assert "Permission denied" in str(caught.value)
 
 
@@ -291,7 +297,7 @@ def test_an_unknown_host_key_is_not_trusted(ssh: SshServer, tmp_path: Path) -> N
     options = tuple(f"UserKnownHostsFile={tmp_path}/none" if "KnownHosts" in word else word for word in ssh.options)
     place = open_place(Publishing(to=f"ssh://{ssh.login}/srv/www", ssh=options))
     with pytest.raises(PublishError, match="Host key verification failed"):
-        place.act("open")
+        place.act("open", "none", "none")
 
 
 def test_a_folder_that_may_not_be_written_is_told(local: Site) -> None:
@@ -336,5 +342,157 @@ def test_a_tool_that_is_missing_there_is_told(local: Site, tmp_path: Path, monke
         (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     with pytest.raises(HostError, match="flock: not found") as caught:
-        local.place.act("open")
+        local.place.act("open", "none", "none")
     assert "util-linux" in caught.value.hint
+
+
+def write_fake_rsync(folder: Path, script: str) -> str:
+    """An rsync that does something else besides; returns the PATH that finds it."""
+    (folder / "bin").mkdir()
+    fake = folder / "bin" / "rsync"
+    fake.write_text(f"#!/bin/sh\n{script}\n".replace("REAL", str(shutil.which("rsync"))))
+    fake.chmod(0o755)
+    return f"{folder / 'bin'}:{os.environ['PATH']}"
+
+
+def test_what_is_served_is_never_written_to(local: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = local.compose("1")
+    name = publish_snapshot(local.place, tree, local.publishing).id
+    inodes = {path: path.stat().st_ino for path in (local.folder / "snapshots" / name).rglob("*")}
+    monkeypatch.setenv("PATH", write_fake_rsync(tmp_path, "echo never >&2; exit 99"))
+    (tree / "stray").write_text("x")
+    assert publish_snapshot(local.place, tree, local.publishing) == Published(id=name, changed=False)
+    assert {path: path.stat().st_ino for path in (local.folder / "snapshots" / name).rglob("*")} == inodes
+
+
+def test_a_rollback_during_an_upload_is_respected(local: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is served when the new one comes has its grace, though it was not served when the upload began."""
+    one, _, tree = local.publish("1"), local.publish("2"), local.compose("1", "2")
+    publishing = replace(local.publishing, keep=1, grace=60)
+    switch = f"cd {local.folder} && ln -sfn snapshots/{one} x && mv -T x current"
+    note = f"echo $(date -u +%Y-%m-%dT%H:%M:%SZ) {one} rollback >>{local.folder}/history"
+    monkeypatch.setenv("PATH", write_fake_rsync(tmp_path, f'({switch}; {note})\nexec REAL "$@"'))
+    publish_snapshot(local.place, tree, publishing)
+    assert (local.folder / "snapshots" / one).is_dir()
+
+
+def test_old_ones_that_cannot_be_removed_are_a_warning(local: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    local.publish("1")
+    real = shutil.which("mv")
+    (tmp_path / "bin").mkdir()
+    fake = tmp_path / "bin" / "mv"
+    fake.write_text(
+        f'#!/bin/sh\ncase "$3" in .trash*) echo "mv: cannot move: Permission denied" >&2; exit 1;; esac\nexec {real} "$@"\n'
+    )
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    published = publish_snapshot(local.place, local.compose("2"), replace(local.publishing, keep=1))
+    assert published.changed and served(local) == published.id
+    assert "old snapshots could not be removed" in published.complaint
+
+
+def test_an_upload_that_was_stopped_is_gone_on_with(local: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However old its source is: what is cleared is what nobody has gone on with for a day."""
+    tree = local.compose("1")
+    for path in (tree, *tree.rglob("*")):
+        os.utime(path, (1, 1))
+    publish_snapshot(local.place, local.compose("2", name="other"), local.publishing)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", write_fake_rsync(tmp_path, 'REAL "$@"; exit 12'))
+        with pytest.raises(PublishError):
+            publish_snapshot(local.place, tree, local.publishing)
+    (incoming,) = local.folder.glob(".incoming-*")
+    inode = (incoming / MANIFEST).stat().st_ino
+    stale = local.folder / ".incoming-0123456789abcdef"
+    stale.mkdir()
+    os.utime(stale, (1, 1))
+    publish_snapshot(local.place, tree, local.publishing)
+    assert (local.folder / "current" / MANIFEST).stat().st_ino == inode
+    assert not stale.exists()
+
+
+def test_the_umask_is_nobody_s_business(local: Site) -> None:
+    previous = os.umask(0o077)
+    try:
+        local.publish("1")
+    finally:
+        os.umask(previous)
+    for path in (local.folder, local.folder / "snapshots", local.folder / "current" / "x86_64"):
+        assert path.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_clock_that_is_ahead_removes_nothing_too_early(local: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 4e9)
+    publishing = replace(local.publishing, keep=1, grace=60)
+    for versions in (("1",), ("2",)):
+        publish_snapshot(local.place, local.compose(*versions), publishing)
+    assert len(read_catalogue(local.place).snapshots) == 2
+
+
+def test_what_somebody_with_access_has_changed_is_not_gone_back_to(local: Site) -> None:
+    """The manifest fits the file, so that the check there finds nothing; but nobody has signed it."""
+    one = local.publish("1")
+    two = local.publish("2")
+    folder = local.folder / "snapshots" / one
+    repo = folder / "tproxy.repo"
+    before = subprocess.run(["sha256sum", repo], capture_output=True, text=True, check=True).stdout.split()[0]
+    repo.write_text("baseurl=http://evil.example.org\n")
+    after = subprocess.run(["sha256sum", repo], capture_output=True, text=True, check=True).stdout.split()[0]
+    (folder / MANIFEST).write_text((folder / MANIFEST).read_text().replace(before, after))
+    assert f"whole {one}" in local.place.act("open", one, "none")  # by its own manifest
+    with pytest.raises(GateError, match="the signature is bad"):
+        roll_back(local.place, local.key)
+    # A good signature, but of another snapshot.
+    for name in (MANIFEST, f"{MANIFEST}.asc"):
+        shutil.copy(local.folder / "snapshots" / two / name, folder / name)
+    with pytest.raises(GateError, match="its manifest is that of another snapshot"):
+        roll_back(local.place, local.key)
+    assert served(local) == two
+
+
+def test_what_is_not_ours_is_left_alone(local: Site) -> None:
+    first = local.publish("1")
+    for name in ("backup 2020", "it's", "0123456789abcde"):
+        (local.folder / "snapshots" / name).mkdir()
+        (local.folder / "snapshots" / name / MANIFEST).write_text("")
+    second = local.publish("2")
+    assert {one.id for one in read_catalogue(local.place).snapshots} == {first, second}
+    assert len(list((local.folder / "snapshots").iterdir())) == 5
+    (local.folder / "current").unlink()
+    (local.folder / "current").symlink_to("releases/v1")
+    with pytest.raises(PublishError, match="the current there is somebody else's"):
+        local.publish("3")
+    assert (local.folder / "current").readlink() == Path("releases/v1")
+
+
+def test_leftovers_do_not_block(local: Site) -> None:
+    tree = local.compose("1")
+    name = read_id(tree)
+    (local.folder / "snapshots" / name).mkdir(parents=True)
+    (local.folder / "snapshots" / name / "half").write_text("x")
+    (local.folder / f".trash-{name}").mkdir()
+    assert publish_snapshot(local.place, tree, local.publishing).id == served(local)
+
+
+def test_many_may_publish_the_same_at_once(local: Site, tmp_path: Path) -> None:
+    tree = local.compose("1")
+    trees = [shutil.copytree(tree, tmp_path / f"publisher-{number}") for number in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda one: publish_snapshot(local.place, one, local.publishing).id, trees * 3))
+    assert set(done) == {served(local)} == {path.name for path in (local.folder / "snapshots").iterdir()}
+    assert not list(local.folder.glob(".incoming-*"))
+
+
+def test_options_of_ssh_may_have_quotes_and_blanks(local: Site, ssh: SshServer) -> None:
+    _, _, port = ssh.login.rpartition(":")
+    options = (*ssh.options, "-o", f"ProxyCommand=bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}; cat <&3 & cat >&3'")
+    publishing = Publishing(to=f"ssh://{ssh.login}{local.folder}", ssh=options, grace=0)
+    publish_snapshot(open_place(publishing), local.compose("1"), publishing)
+    served(local)
+
+
+def test_a_folder_with_odd_characters_is_taken_as_it_is(local: Site, ssh: SshServer) -> None:
+    folder = f"{local.folder}/$(touch${{IFS}}x);*&"
+    publishing = Publishing(to=f"ssh://{ssh.login}{folder}", ssh=ssh.options, grace=0)
+    name = publish_snapshot(open_place(publishing), local.compose("1"), publishing).id
+    assert (Path(folder) / "snapshots" / name / MANIFEST).is_file()

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -261,7 +262,7 @@ class TestPassphrase:
         secret = tmp_path / "secret"
         secret.write_text("open barley\n")
         release = signed_by(release, self.make(tmp_path, program, bits), passphrase_file=secret)
-        with pytest.raises(SigningError, match="the passphrase is wrong") as caught:
+        with pytest.raises(SigningError, match="the passphrase or PIN is wrong") as caught:
             open_signatory(release).package.sign(b"x")
         assert "barley" not in str(caught.value)
         assert "signing.passphrase_file" in caught.value.hint
@@ -325,6 +326,41 @@ class TestCommand:
         with pytest.raises(SigningError, match="no signature"):
             open_signatory(self.release(tmp_path, ed25519, "exit 0")).package.sign(b"x")
 
+    def test_one_that_hangs_at_a_package_is_ended(
+        self, packages: tuple[Path, ...], ed25519: TestKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("tproxy_rpms.signing.signer.PATIENCE", 0.5)
+        with pytest.raises(SigningError, match=r"no signature in 0\.5 seconds"):
+            sign(self.release(tmp_path, ed25519, "sleep 100"), packages, tmp_path / "signed")
+
+    @pytest.mark.parametrize(
+        ("answer", "message"),
+        [
+            ("<html>504 Gateway Timeout</html>", "it is no signature"),
+            ("-----BEGIN PGP SIGNATURE-----\n\nx\n-----END PGP SIGNATURE-----", "gives no signature"),
+        ],
+    )
+    def test_what_is_no_signature_is_found_out_at_once(self, answer: str, message: str, ed25519: TestKey, tmp_path: Path) -> None:
+        (tmp_path / "answer").write_text(answer)
+        signatory = open_signatory(self.release(tmp_path, ed25519, f"cat {tmp_path}/answer"))
+        with pytest.raises(SigningError, match=message):
+            signatory.try_out()
+
+    def test_one_signature_is_made_at_a_time(self, packages: tuple[Path, ...], ed25519: TestKey, tmp_path: Path) -> None:
+        busy = tmp_path / "busy"
+        script = f"mkdir {busy} || exit 9; sleep 0.2; gpg --homedir {ed25519.home} --batch --detach-sign; rmdir {busy}"
+        signatory = open_signatory(self.release(tmp_path, ed25519, script))
+
+        def work(number: int) -> None:
+            if number % 2:
+                signatory.metadata.sign(b"x")
+            else:
+                folder = tmp_path / f"signed-{number}"
+                sign_packages(packages, folder, signer=signatory.package, profile=signatory.profile, epoch=1)
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(work, range(4)))
+
     def test_one_that_hangs_is_ended(self, ed25519: TestKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("tproxy_rpms.signing.signer.PATIENCE", 0.5)
         with pytest.raises(SigningError, match=r"no signature in 0\.5 seconds"):
@@ -358,12 +394,104 @@ def test_an_unsigned_package_does_not_pass_for_signed(packages: tuple[Path, ...]
         verify_package(packages[0], open_signatory(signed_by(MODERN, ed25519)).key, profile)
 
 
-def test_a_full_disk_leaves_no_half_signed_package(packages: tuple[Path, ...], ed25519: TestKey, tmp_path: Path) -> None:
+def test_a_signer_that_breaks_leaves_no_half_signed_package(packages: tuple[Path, ...], ed25519: TestKey, tmp_path: Path) -> None:
     signatory: Signatory = open_signatory(signed_by(MODERN, ed25519))
-    broken = replace(signatory.package, argv=("false",))
-    with pytest.raises(SigningError):
+    broken = replace(signatory.package, argv=("false",), gnupg=False)
+    with pytest.raises(SigningError, match=r"false does not sign hello-1-1\.noarch\.rpm: status 1"):
         sign_packages(packages, tmp_path / "signed", signer=broken, profile=signatory.profile, epoch=1)
     assert not list(tmp_path.glob("*signed*"))
+
+
+def test_rpm_itself_finds_what_header_signatures_do_not_cover(
+    packages: tuple[Path, ...], ed25519: TestKey, tmp_path: Path
+) -> None:
+    """Under modern the payload has a digest in the signed header, and no signature of its own."""
+    release = signed_by(MODERN, ed25519)
+    (path, _) = sign(release, packages, tmp_path / "signed")
+    data = bytearray(path.read_bytes())
+    data[read_layout(path).payload + 20] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(GateError, match=r"rpm finds: .*Payload SHA256 digest: BAD"):
+        verify_package(path, open_signatory(release).key, PROFILES["modern"])
+
+
+def test_another_digest_signs_everything_anew(packages: tuple[Path, ...], old_rsa: TestKey, tmp_path: Path) -> None:
+    for digest in ("SHA256", "SHA1", "SHA256"):
+        for path in sign(signed_by(EL5, old_rsa, digest=digest), packages, tmp_path / "signed"):
+            assert {one.says for one in read_artifact(path).signatures} == {f"V3 RSA/{digest}"}
+
+
+def revoke_subkey(key: TestKey, number: int) -> None:
+    """Revoke a subkey, which GnuPG does by talk alone."""
+    argv = [
+        "gpg",
+        "--homedir",
+        str(key.home),
+        "--command-fd",
+        "0",
+        "--status-fd",
+        "2",
+        "--pinentry-mode",
+        "loopback",
+        "--passphrase",
+        "",
+    ]
+    talk = f"key {number}\nrevkey\ny\n0\n\ny\nsave\n"
+    subprocess.run([*argv, "--no-tty", "--edit-key", key.fingerprint], input=talk, text=True, check=True, capture_output=True)
+
+
+def test_subkeys_that_are_revoked_do_no_harm(packages: tuple[Path, ...], tmp_path: Path) -> None:
+    """rpm 4.18 imports no key with a revoked subkey; hosts get none. What such a one has signed is not good any more."""
+    key = make_key(tmp_path / "home", bits=4096)
+    add = ["--pinentry-mode", "loopback", "--passphrase", "", "--quick-add-key", key.fingerprint, "ed25519", "sign"]
+    key.run(*add)
+    release = signed_by(MODERN, key)
+    first = open_signatory(release).key
+    (path, _) = sign(release, packages, tmp_path / "signed")
+    revoke_subkey(key, 1)
+    whole = tmp_path / "whole.asc"
+    key.export(whole)
+    database = ["--define", f"_dbpath {tmp_path}/db"]
+    assert subprocess.run(["rpmkeys", *database, "--import", whole], capture_output=True).returncode != 0
+    second = open_signatory(release).key
+    assert first.part != second.part == second.part and second.part.primary
+    with pytest.raises(GateError, match="it is by another key"):
+        verify_package(path, second, PROFILES["modern"])
+    for path in sign(release, packages, tmp_path / "signed"):
+        assert {one.says for one in read_artifact(path).signatures} == {"V4 RSA/SHA256"}
+    assert second.renewed >= first.renewed > 0
+
+
+def test_a_longer_life_is_a_newer_key(tmp_path: Path) -> None:
+    key = make_key(tmp_path / "home", kind="EdDSA", expires="2d")
+    release = signed_by(MODERN, key)
+    first = open_signatory(release).key
+    time.sleep(1.1)
+    key.run("--quick-set-expire", key.fingerprint, "1y")
+    second = open_signatory(release).key
+    assert second.renewed > first.renewed and second.expires > first.expires > time.time()
+
+
+def test_a_folder_for_temporary_files_may_have_a_blank(
+    packages: tuple[Path, ...], ed25519: TestKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "a b%c"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    monkeypatch.setenv("TMPDIR", str(folder))
+    assert sign(signed_by(MODERN, ed25519), packages, tmp_path / "signed")
+
+
+def test_what_fails_while_a_package_is_signed_is_told_as_it_is(
+    packages: tuple[Path, ...], ed25519: TestKey, tmp_path: Path
+) -> None:
+    """rpmsign has words of its own about a terminal that is not there; they are no cause."""
+    home = tmp_path / "home"
+    shutil.copytree(ed25519.home, home, ignore=shutil.ignore_patterns("S.*"))
+    signatory = open_signatory(replace(MODERN, signing=Signing(key=ed25519.fingerprint, home=home)))
+    shutil.rmtree(home / "private-keys-v1.d")
+    with pytest.raises(SigningError, match=r"gpg does not sign hello-1-1\.noarch\.rpm: there is no secret key"):
+        sign_packages(packages, tmp_path / "signed", signer=signatory.package, profile=signatory.profile, epoch=1)
 
 
 def test_a_signature_from_armour_is_the_binary_one(ed25519: TestKey, tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from tproxy_rpms.publish.snapshots import (
     find_stale,
     parse_catalogue,
     read_packages,
-    replace_served,
 )
 from tproxy_rpms.release.model import Publishing
 from tproxy_rpms.signing.armour import armour, dearmour
@@ -22,6 +21,7 @@ from tproxy_rpms.signing.profile import PROFILES
 from ..conftest import make_release
 
 STATE = """\
+now 1795609000
 current bb
 history 2026-11-25T10:00:00Z aa publish
 history 2026-11-25T11:00:00Z bb publish
@@ -53,7 +53,7 @@ def test_a_state_is_read_newest_first() -> None:
 
 
 def test_nothing_is_an_empty_place() -> None:
-    assert parse_catalogue("") == Catalogue(current="", snapshots=())
+    assert parse_catalogue("") == Catalogue(current="", snapshots=(), now=0)
 
 
 def make_snapshot(name: str, *, published: float = 0, retired: float = 0, files: str = "") -> Snapshot:
@@ -91,7 +91,7 @@ def test_what_goes_is_beyond_and_out_of_use(ages: list[tuple[int, int]], keep: i
         for number, (published, retired) in enumerate(sorted(ages, reverse=True))
     )
     current = str(served) if served < len(snapshots) else ""
-    stale = find_stale(Catalogue(current=current, snapshots=snapshots), Publishing(to="", keep=keep, grace=grace), now=1000)
+    stale = find_stale(Catalogue(current=current, snapshots=snapshots, now=1000), Publishing(to="", keep=keep, grace=grace))
     left = [one for one in snapshots if one.id not in stale]
     assert current not in stale
     assert len(left) >= min(keep - (not current), len(snapshots))
@@ -99,18 +99,17 @@ def test_what_goes_is_beyond_and_out_of_use(ages: list[tuple[int, int]], keep: i
         if max(one.retired, one.published) > 1000 - 60 * grace:
             assert one.id not in stale
     # With no grace, just as many stay as are to be kept.
-    stale = find_stale(Catalogue(current=current, snapshots=snapshots), Publishing(to="", keep=keep, grace=0), now=1000)
+    stale = find_stale(Catalogue(current=current, snapshots=snapshots, now=1000), Publishing(to="", keep=keep, grace=0))
     assert len(snapshots) - len(stale) <= max(keep, 1)
 
 
-def test_a_new_one_takes_the_place_of_the_served_one() -> None:
-    before = parse_catalogue(STATE)
-    after = replace_served(before, "ee", now=1795609000)
-    assert after.current == "ee" and after.snapshots[0].id == "ee"
-    old = after.find("bb")
-    assert old and old.retired == 1795609000
-    assert find_stale(after, Publishing(to="", keep=1, grace=60), now=1795609000) == ("aa", "dd")
-    assert replace_served(before, "bb", now=0) == before
+def test_what_goes_is_told_by_the_place_s_own_clock() -> None:
+    catalogue = parse_catalogue(STATE)
+    assert catalogue.now == 1795609000
+    # cc was served until 12:00, 1000 seconds ago; aa until 11:00; dd came before.
+    assert find_stale(catalogue, Publishing(to="", keep=1, grace=60)) == ("aa", "dd")
+    assert find_stale(catalogue, Publishing(to="", keep=1, grace=16)) == ("cc", "aa", "dd")
+    assert find_stale(catalogue, Publishing(to="", keep=3, grace=0)) == ("dd",)
 
 
 @given(st.binary(max_size=300))

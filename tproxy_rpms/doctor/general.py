@@ -190,14 +190,14 @@ def check_signing_key(case: Case) -> Iterator[Finding]:
         return
     try:
         signatory = open_signatory(case.release)
-        signatory.package.sign(b"tproxy-rpms")
-        signatory.manifest.sign(b"tproxy-rpms")
+        signatory.try_out()
     except TproxyError as error:
         yield failure("signing key", " ".join(error.message.split()), error.hint or "look at the key")
         return
     part = signatory.key.part
-    days = (part.expires - case.host.now) / 86400
-    if part.expires and days < EXPIRY_DAYS:
+    lives = [key.expires for key in (signatory.key, signatory.manifest.key) if key.expires]
+    days = (min(lives, default=0) - case.host.now) / 86400
+    if lives and days < EXPIRY_DAYS:
         cure = "give it a longer life (gpg --quick-set-expire), and publish it to the hosts in time"
         yield warning("signing key", f"{part.fingerprint}: {part}, expires in {days:.0f} days", cure)
     else:

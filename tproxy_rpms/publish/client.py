@@ -6,6 +6,7 @@ rest from that snapshot, which never changes; one that asked for each file by th
 
 import shutil
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tproxy_rpms.packaging.spec import render_spec
 from tproxy_rpms.packaging.srpm import OWN, TOPDIR, build_srpm, enter_topdir
 from tproxy_rpms.process import CommandError, run_command
 from tproxy_rpms.release.model import Package, Release
+from tproxy_rpms.signing.key import SigningKey
 from tproxy_rpms.store import whole_folder
 
 NAME = "tproxy-release"
@@ -62,21 +64,25 @@ def render_repo(release: Release) -> str:
     )  # fmt: skip
 
 
-def build_client(release: Release, *, key: str, root: Path, output: Path) -> tuple[Path, Path]:
+def build_client(release: Release, *, key: SigningKey, root: Path, output: Path) -> tuple[Path, Path]:
     """Build tproxy-release on the host, and return RPM and SRPM in `output`.
 
     Args:
-        key: the armoured public key. root: the project's folder.
+        key: what packages are signed with. root: the project's folder.
+
+    Its version is the time of the release, or of the key's last change by its owner if that is later: a longer life reaches hosts
+    by an update. Its revision is the release's `client`, for all else that changes in it.
 
     There is nothing to compile in it and it is for all arches, so it needs no build root; the target's payload and digests are in
     its spec as in every other's.
     """
     package = Package(name=NAME, spec=NAME, sources=())
-    version = datetime.fromtimestamp(release.epoch, UTC).strftime("%Y%m%d")
+    version = datetime.fromtimestamp(max(release.epoch, key.renewed), UTC).strftime("%Y%m%d%H%M%S")
+    release = replace(release, revision=str(release.client))
     with tempfile.TemporaryDirectory(prefix="tproxy-rpms-client-") as scratch:
         top = Path(scratch)
         files = (top / KEY_FILE, top / REPO_FILE)
-        files[0].write_text(key)
+        files[0].write_text(key.armoured)
         files[1].write_text(render_repo(release))
         spec = render_spec(
             release, package, root=root, version=version, sources=(), files=[path.name for path in files], patches=()

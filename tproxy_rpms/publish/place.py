@@ -1,6 +1,7 @@
 """A place that snapshots are published to: a folder here, or one on another host by ssh and rsync. One script acts at either."""
 
 import os
+import shlex
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,10 +17,17 @@ SCRIPT = Path(__file__).with_name("place.sh")
 # Seconds that a host may take to answer at all, and to do one thing; an upload may take as long as it goes on.
 CONNECT, PATIENCE, STALL = 10, 600, 60
 
-# How place.sh ends when a file is not what the manifest says, when something is not there, and when a tool is missing.
-DAMAGED, GONE, LACKING = 65, 66, 69
+# How place.sh ends, with cause and cure.
+STATUSES = {
+    64: ("something lies there that the manifest does not name", "remove it there"),
+    65: ("a file there is not what the manifest says: it changed during the upload, or on the way", "publish again"),
+    66: ("it is not there", "doit snapshots lists what is"),
+    67: ("the current there is somebody else's", "publish to another folder, or move that away"),
+    69: ("a tool is missing there", "install rsync, coreutils and util-linux on it"),
+    127: ("a tool is missing there", "install rsync, coreutils and util-linux on it"),
+}
 
-# rsync's own statuses (rsync(1), EXIT VALUES), and what they mean here.
+# rsync's statuses (rsync(1), EXIT VALUES) for files that changed or vanished, and for a host that is not reached; 255 is ssh's.
 CHANGED = (23, 24)
 UNREACHABLE = (10, 12, 30, 35, 255)
 
@@ -53,10 +61,9 @@ class Place:
 
     def act(self, command: str, *words: str) -> str:
         """Run one command of place.sh there and return what it printed. Raises PublishError."""
-        arguments = ["-eu", "-s", "--", command, self.folder, *words]
-        # ssh hands its words to a shell; none of ours has a quote in it (a release's destination is checked for that).
-        remote = [*self.shell, self.login, " ".join(["sh", *(f"'{word}'" for word in arguments)])]
-        argv = remote if self.login else ["sh", *arguments]
+        arguments = ["sh", "-eu", "-s", "--", command, self.folder, *words]
+        # ssh hands its words to a shell.
+        argv = [*self.shell, self.login, shlex.join(arguments)] if self.login else arguments
         try:
             done = run_command(argv, stdin=SCRIPT.read_text(), env=environment(), check=False, seconds=PATIENCE)
         except OverdueError as error:
@@ -70,13 +77,15 @@ class Place:
 
         Files are compared by checksum: size and time are the same for many that differ, since times are the release's.
         """
-        rsh = ["-e", " ".join(f"'{word}'" for word in self.shell), f"--timeout={STALL}"] if self.login else []
+        # In this option rsync takes a quote that is doubled for a quote.
+        shell = " ".join("'{}'".format(word.replace("'", "''")) for word in self.shell)
         options = [
-            "--recursive", "--links", "--times", "--perms", "--chmod=D755,F644", "--checksum", "--delete", "--partial",
-            *(f"--link-dest=../snapshots/{link}" for link in links),
+            "--recursive", "--links", "--times", "--omit-dir-times", "--perms", "--chmod=D755,F644", "--checksum", "--delete",
+            "--partial", *(f"--link-dest=../snapshots/{link}" for link in links),
         ]  # fmt: skip
+        remote = ["-e", shell, f"--timeout={STALL}"] if self.login else []
         place = f"{self.login}:{self.folder}" if self.login else self.folder
-        argv = [require_tool("rsync", package="rsync"), *rsh, *options, f"{tree}/", f"{place}/{target}/"]
+        argv = [require_tool("rsync", package="rsync"), *remote, *options, f"{tree}/", f"{place}/{target}/"]
         done = run_command(argv, env=environment(), check=False)
         if done.returncode:
             raise self.explain("upload", done)
@@ -84,25 +93,23 @@ class Place:
     def explain(self, command: str, done: "subprocess.CompletedProcess[str]") -> PublishError:
         """Return the error of a command that failed there."""
         said = "\n".join((done.stderr + done.stdout).strip().splitlines()[-12:])
-        cause, cure = f"{command} ended with status {done.returncode}", "its own words are above"
+        cause, cure = self.find_cause(command, done.returncode, said)
+        still = "old snapshots could not be removed" if command == "prune" else "what was served before still is"
+        return PublishError(f"{self}: {cause}; {still}\n{said}".strip(), hint=cure)
+
+    def find_cause(self, command: str, status: int, said: str) -> tuple[str, str]:
+        """Return cause and cure of a failure."""
         if "No space left" in said or "Disk quota exceeded" in said:
-            cause, cure = "the disk is full", "make room there, or keep fewer snapshots (publishing.keep)"
-        elif command == "upload" and done.returncode in CHANGED:
-            cause, cure = "a file changed or vanished during the upload, or could not be written", "look at it, and publish again"
-        elif self.login and done.returncode in UNREACHABLE:
-            cause, cure = "cannot be reached", f"try: ssh {self.login}; publishing never asks for a password"
-        elif done.returncode == DAMAGED:
-            cause, cure = (
-                "a file there is not what the manifest says: it changed during the upload, or on the way",
-                "publish again",
-            )
-        elif "Permission denied" in said or "Read-only" in said:
-            cause, cure = "may not be written", "give this user the folder"
-        elif done.returncode == GONE:
-            cause, cure = "it is not there", "doit snapshots lists what is"
-        elif done.returncode in (LACKING, 127):
-            cause, cure = "a tool is missing there", "install rsync, coreutils and util-linux on it"
-        return PublishError(f"{self}: {cause}; what was served before still is\n{said}".strip(), hint=cure)
+            return "the disk is full", "make room there, or keep fewer snapshots (publishing.keep)"
+        if command == "upload" and status in CHANGED:
+            return "a file changed or vanished during the upload, or could not be written", "look at it, and publish again"
+        if self.login and status in UNREACHABLE:
+            return "cannot be reached", f"try: {shlex.join([*self.shell, self.login])}; nobody is asked for a password"
+        if status in STATUSES:
+            return STATUSES[status]
+        if "Permission denied" in said or "Read-only" in said:
+            return "may not be written", "give this user the folder"
+        return f"{command} ended with status {status}", "its own words are above"
 
 
 def open_place(publishing: Publishing) -> Place:

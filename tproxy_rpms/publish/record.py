@@ -62,10 +62,10 @@ def list_parameters(evidence: Evidence) -> dict[str, Any]:
         "arches": list(release.arches),
         "command": words,
         "ccache": evidence.ccache,
-    } | describe_signing(release)
+    } | name_signer(release)
 
 
-def describe_signing(release: Release) -> dict[str, Any]:
+def name_signer(release: Release) -> dict[str, Any]:
     """Return who signs and how, if somebody does; where a key lies is nobody's business."""
     return {"signing": {"key": release.signing.key, "profile": release.target.signing}} if release.signing else {}
 

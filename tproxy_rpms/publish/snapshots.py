@@ -1,16 +1,18 @@
 """Snapshots at a place: published whole, served by one rename, gone back to, listed with what differs, and removed in time."""
 
 import re
-import time
+import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tproxy_rpms.errors import PublishError, UserError
+from tproxy_rpms.errors import GateError, PublishError, UserError
 from tproxy_rpms.publish.place import Place
-from tproxy_rpms.publish.tree import read_id
+from tproxy_rpms.publish.tree import name_content, read_id, verify_manifest
 from tproxy_rpms.release.model import Publishing
+from tproxy_rpms.signing.key import SigningKey
+from tproxy_rpms.store import digest_value
 
 # How many snapshots an upload looks into for files that it need not send; rsync takes no more than 20.
 MOST_LINKS = 5
@@ -35,10 +37,11 @@ class Snapshot:
 
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
-    """What a place holds: the snapshots, newest first, and the name of the served one (empty if none is)."""
+    """What a place holds: the snapshots, newest first, the name of the served one (or nothing), and what time it is there."""
 
     current: str
     snapshots: tuple[Snapshot, ...]
+    now: float
 
     def find(self, name: str) -> Snapshot | None:
         """Return a snapshot by its name, or None."""
@@ -52,12 +55,14 @@ def read_catalogue(place: Place) -> Catalogue:
 
 def parse_catalogue(text: str) -> Catalogue:
     """Return what a place has told of itself."""
-    current, history, found = "", [], {}
+    current, now, history, found = "", 0.0, [], {}
     manifest: list[str] = []
     for line in text.splitlines():
         word, _, rest = line.partition(" ")
         if word == "current":
             current = rest
+        elif word == "now":
+            now = float(rest)
         elif word == "history":
             history.append(rest.split())
         elif word == "snapshot":
@@ -78,9 +83,8 @@ def parse_catalogue(text: str) -> Catalogue:
     ]
     # Two that came in the same second are told apart by the history's order.
     order = {which: number for number, (_, which, how) in enumerate(entries) if how == "publish"}
-    return Catalogue(
-        current=current, snapshots=tuple(sorted(snapshots, key=lambda one: (one.published, order.get(one.id, -1)), reverse=True))
-    )
+    newest = sorted(snapshots, key=lambda one: (one.published, order.get(one.id, -1)), reverse=True)
+    return Catalogue(current=current, snapshots=tuple(newest), now=now)
 
 
 def read_time(text: str) -> float:
@@ -108,65 +112,84 @@ def read_packages(manifest: Iterable[str]) -> dict[str, dict[str, str]]:
     return found
 
 
-def publish_snapshot(place: Place, tree: Path, publishing: Publishing) -> tuple[str, bool]:
-    """Publish a composed snapshot, and return its name and whether it was not served already.
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """What came of publishing: the snapshot's name, whether it is served since, and what could not be removed, for people."""
+
+    id: str
+    changed: bool
+    complaint: str = ""
+
+
+def publish_snapshot(place: Place, tree: Path, publishing: Publishing) -> Published:
+    """Publish a composed snapshot.
 
     What is served changes by one rename, after every file there was checked against the manifest. Stopped anywhere before, what
-    was served still is, and the next run goes on with the upload. Raises PublishError.
+    was served still is, and the next run goes on with the upload. What is served is never written to. Raises PublishError.
     """
     name = read_id(tree)
-    catalogue = parse_catalogue(place.act("open"))
-    known = catalogue.find(name) is not None
-    others = [
-        one for one in dict.fromkeys((catalogue.current, *(one.id for one in catalogue.snapshots))) if one not in ("", name)
-    ]
+    upload = f"{name}-{digest_value([socket.gethostname(), str(tree.absolute())])[:8]}"
+    text = place.act("open", name, upload)
+    before = parse_catalogue(text)
+    if f"whole {name}" not in text.splitlines():
+        upload_tree(place, tree, upload, before)
+    after = parse_catalogue(place.act("serve", name, "publish", upload))
     try:
-        # One that is there already is gone over again: what has been damaged since is mended.
-        place.upload(tree, f"snapshots/{name}" if known else f".incoming-{name}", links=() if known else others[:MOST_LINKS])
-        place.act("serve", name, "publish")
+        prune_snapshots(place, publishing, after)
     except PublishError as error:
-        if "disk is full" in error.message and not known:
-            place.act("forget", name)  # whoever makes room finds all of it
+        return Published(id=name, changed=before.current != name, complaint=str(error))
+    return Published(id=name, changed=before.current != name)
+
+
+def upload_tree(place: Place, tree: Path, upload: str, catalogue: Catalogue) -> None:
+    """Upload a snapshot beside the others, under a name that no other publisher has. Raises PublishError."""
+    names = [one.id for one in catalogue.snapshots]
+    links = dict.fromkeys([*(name for name in names if name == catalogue.current), *names])
+    try:
+        place.upload(tree, f".incoming-{upload}", links=list(links)[:MOST_LINKS])
+    except PublishError as error:
+        if "disk is full" in error.message:
+            place.act("forget", upload)  # whoever makes room finds all of it
         raise
-    prune_snapshots(place, publishing, catalogue=replace_served(catalogue, name, now=time.time()))
-    return name, catalogue.current != name
 
 
-def replace_served(catalogue: Catalogue, name: str, *, now: float) -> Catalogue:
-    """Return what a place holds once another snapshot is served."""
-    if catalogue.current == name:
-        return catalogue
-    new = catalogue.find(name) or Snapshot(id=name, published=now, retired=0, packages={})
-    others = [replace(one, retired=now) if one.id == catalogue.current else one for one in catalogue.snapshots if one.id != name]
-    return Catalogue(current=name, snapshots=(new, *others))
-
-
-def prune_snapshots(
-    place: Place, publishing: Publishing, *, catalogue: Catalogue | None = None, now: float | None = None
-) -> tuple[str, ...]:
-    """Remove what is beyond `keep` and was not served for `grace` minutes, and return the names."""
-    names = find_stale(catalogue or read_catalogue(place), publishing, now=time.time() if now is None else now)
+def prune_snapshots(place: Place, publishing: Publishing, catalogue: Catalogue) -> tuple[str, ...]:
+    """Remove what is beyond `keep` and was not served for `grace` minutes, and return the names. Raises PublishError."""
+    names = find_stale(catalogue, publishing)
     if names:
         place.act("prune", *names)
     return names
 
 
-def find_stale(catalogue: Catalogue, publishing: Publishing, *, now: float) -> tuple[str, ...]:
-    """Return the names of the snapshots that nobody needs any more."""
+def find_stale(catalogue: Catalogue, publishing: Publishing) -> tuple[str, ...]:
+    """Return the names of the snapshots that nobody needs any more, by the place's own clock."""
     others = [one for one in catalogue.snapshots if one.id != catalogue.current]
     beyond = others[max(publishing.keep - 1, 0) :]
-    return tuple(one.id for one in beyond if max(one.retired, one.published) <= now - 60 * publishing.grace)
+    return tuple(one.id for one in beyond if max(one.retired, one.published) <= catalogue.now - 60 * publishing.grace)
 
 
-def roll_back(place: Place, name: str = "") -> str:
+def roll_back(place: Place, key: SigningKey, name: str = "") -> str:
     """Serve an older snapshot again, the one that was published before the served one if none is named, and return its name.
 
-    Every file of it is checked first. Raises UserError if there is no such snapshot, PublishError if it is damaged.
+    Args:
+        key: whose signature its manifest must have: who can write there must not choose what hosts get.
+
+    Every file of it is checked first. Raises UserError if there is no such snapshot, PublishError if it is damaged, GateError if
+    it is not as it was signed.
     """
-    catalogue = read_catalogue(place)
-    target = choose_target(catalogue, name, place)
-    place.act("serve", target, "rollback")
+    target = choose_target(read_catalogue(place), name, place)
+    manifest, armoured = split_manifest(place.act("manifest", target))
+    verify_manifest(manifest, armoured, key)
+    if name_content(manifest) != target:
+        raise GateError([f"{place}: {target}: its manifest is that of another snapshot"], hint="go back to another one")
+    place.act("serve", target, "rollback", "none")
     return target
+
+
+def split_manifest(text: str) -> tuple[str, str]:
+    """Return a manifest and its signature, which stands behind it."""
+    manifest, begin, rest = text.partition("-----BEGIN PGP SIGNATURE-----")
+    return manifest, begin + rest
 
 
 def choose_target(catalogue: Catalogue, name: str, place: Place) -> str:
@@ -200,9 +223,9 @@ def describe_changes(old: Snapshot, new: Snapshot) -> list[str]:
     return lines
 
 
-def render_catalogue(catalogue: Catalogue, publishing: Publishing, *, now: float) -> str:
+def render_catalogue(catalogue: Catalogue, publishing: Publishing) -> str:
     """Return the list of snapshots for people, newest first, each with its differences from the one before."""
-    stale = find_stale(catalogue, Publishing(to="", keep=publishing.keep, grace=0), now=now)
+    stale = find_stale(catalogue, replace(publishing, grace=0))
     lines = []
     for number, one in enumerate(catalogue.snapshots):
         when = datetime.fromtimestamp(one.published, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,15 +1,18 @@
 """A snapshot as it is published: repositories, key, record and SBOM, lists of mirrors, and a signed manifest over all of it."""
 
 import json
+import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tproxy_rpms.errors import GateError
 from tproxy_rpms.publish.client import MIRRORS
+from tproxy_rpms.signing.armour import dearmour
 from tproxy_rpms.signing.file import has_signature, sign_file
+from tproxy_rpms.signing.key import SigningKey
 from tproxy_rpms.signing.signer import Signer
-from tproxy_rpms.signing.verify import copy_link
-from tproxy_rpms.store import digest_file, digest_value, whole_folder
+from tproxy_rpms.signing.verify import verify_file
+from tproxy_rpms.store import copy_link, digest_file, digest_value, whole_folder
 
 MANIFEST = "SHA256SUMS"
 
@@ -50,8 +53,25 @@ def compose_tree(
 
 def read_id(directory: Path) -> str:
     """Return the name of a composed snapshot, which its manifest gives."""
-    lines = (directory / MANIFEST).read_text().splitlines()
-    digests = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    return name_content((directory / MANIFEST).read_text())
+
+
+def verify_tree(directory: Path, key: SigningKey) -> None:
+    """Raise GateError unless the manifest of a composed snapshot has a good signature by a key, as of now."""
+    verify_manifest((directory / MANIFEST).read_text(), (directory / f"{MANIFEST}.asc").read_text(), key)
+
+
+def verify_manifest(manifest: str, armoured: str, key: SigningKey) -> None:
+    """Raise GateError unless a manifest has a good signature by a key."""
+    with tempfile.TemporaryDirectory(prefix="tproxy-rpms-manifest-") as scratch:
+        path = Path(scratch) / MANIFEST
+        path.write_text(manifest)
+        verify_file(path, dearmour(armoured.encode()), key)
+
+
+def name_content(manifest: str) -> str:
+    """Return the name of the snapshot that a manifest tells of."""
+    digests = {name: digest for digest, _, name in (line.partition("  ") for line in manifest.splitlines())}
     return digest_value({name: digest for name, digest in digests.items() if Path(name).name != MIRRORS})[:ID_DIGITS]
 
 

@@ -233,7 +233,7 @@ class Release:
         epoch: the release's date in seconds since 1970, which drives every timestamp.
         revision: the packages' Release without the target's `dist`.
         mirror: a folder or URL prefix tried first for every source, or empty.
-        url: where clients find what is published, without a slash at the end; or empty.
+        url: where clients find what is published, without a slash at the end; or empty. client: the revision of tproxy-release.
         signing: who signs, None for packages that stay unsigned. publishing: where repositories go, or None.
         target_file: the file that the target comes from.
     """
@@ -251,6 +251,7 @@ class Release:
     packages: Mapping[str, Package]
     mirror: str = ""
     url: str = ""
+    client: int = 1
     signing: Signing | None = None
     publishing: Publishing | None = None
     target_file: Path = Path()

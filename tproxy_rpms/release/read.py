@@ -177,6 +177,7 @@ def read_release(
         packages=packages,
         mirror=table.take("mirror", str, ""),
         url=read_url(table),
+        client=table.take("client", int, 1),
         signing=read_signing(signing) if signing else None,
         publishing=read_publishing(publishing) if publishing else None,
         target_file=target_file,

@@ -11,7 +11,7 @@ DIGESTS = ("SHA1", "SHA256", "SHA384", "SHA512")
 
 # A remote folder is absolute, so that nobody has to know where a login ends up.
 REMOTE = re.compile(
-    r"(?:ssh://(?P<login>[^\s/:]+)(?::(?P<port>\d+))?|(?P<short>[^\s/:]+):)(?P<folder>/(?!/)[^\s'\"]*)",
+    r"(?:ssh://(?P<login>[^\s/:-][^\s/:]*)(?::(?P<port>\d+))?|(?P<short>[^\s/:-][^\s/:]*):)(?P<folder>/(?!/)[^\s'\"]*)",
 )
 URL = re.compile(r"https?://[A-Za-z0-9.\-]+(:\d+)?(/\S*)?|file:///\S+")
 

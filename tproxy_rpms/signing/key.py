@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tproxy_rpms.errors import SigningError
+from tproxy_rpms.errors import HostError, SigningError
 from tproxy_rpms.process import require_tool, run_command
 from tproxy_rpms.release.model import Signing
 from tproxy_rpms.signing.armour import armour
@@ -44,6 +44,7 @@ class SigningKey:
     Fields:
         fingerprint: of the primary key. armoured, binary: the public key as hosts get it.
         part: what of it signs. kind: of what kind that is.
+        expires: when it or the part does, 0 for never. renewed: when its owner last changed it; seconds since 1970.
     """
 
     fingerprint: str
@@ -51,6 +52,8 @@ class SigningKey:
     binary: bytes
     part: Part
     kind: KeyKind
+    expires: int
+    renewed: int
 
 
 def read_key(signing: Signing, profile: SigningProfile, *, now: float | None = None) -> SigningKey:
@@ -59,19 +62,32 @@ def read_key(signing: Signing, profile: SigningProfile, *, now: float | None = N
         home = Path(scratch)
         gpg = [require_tool("gpg", package="gnupg"), "--homedir", str(home), "--batch", "--quiet", "--no-autostart"]
         (home / "offered").write_bytes(export_public(signing))
-        run_command([*gpg, "--import", home / "offered"], check=False)
+        imported = run_command([*gpg, "--import", home / "offered"], check=False)
         listing = run_command([*gpg, "--with-colons", "--with-subkey-fingerprint", "--list-keys"], check=False).stdout
         parts = list(read_parts(listing))
         if not any(part.primary and part.fingerprint == signing.key for part in parts):
+            if "No space left" in imported.stderr:
+                raise HostError(f"{home}: no space left on the disk", hint="make room, or set TMPDIR to where there is some")
             raise SigningError(f"signing.key: {signing.key}: {describe_absence(signing, parts)}", hint=find_cure(signing))
         own = list_own(parts, signing.key)
         part, kind = choose_part(signing, profile, own, now=time.time() if now is None else now)
-        # rpm 4.4.2.3 takes the numbers of the last RSA subkey for the primary key's (rpmio/rpmpgp.c 634): hosts get none to see.
-        subkeys = ["--export-filter", "drop-subkey=key_algo -gt 0"] if profile.primary else []
-        run_command([*gpg, *subkeys, "--output", home / "binary", "--export", signing.key])
+        # Hosts get what signs, and no other subkey: rpm 4.4.2.3 takes the numbers of the last RSA subkey for the primary key's
+        # (rpmio/rpmpgp.c 634), and rpm 4.18 imports no key with a revoked one.
+        run_command([*gpg, "--output", home / "binary", "--export", f"{part.fingerprint}!"])
+        signatures = run_command([*gpg, "--with-colons", "--list-sigs", signing.key]).stdout
         binary = (home / "binary").read_bytes()
     armoured = armour(binary, "PUBLIC KEY BLOCK")
-    return SigningKey(fingerprint=signing.key, armoured=armoured, binary=binary, part=part, kind=kind)
+    lives = [one.expires for one in (own[0], part) if one.expires]
+    return SigningKey(
+        fingerprint=signing.key, armoured=armoured, binary=binary, part=part, kind=kind,
+        expires=min(lives, default=0), renewed=find_newest(signatures, signing.key),
+    )  # fmt: skip
+
+
+def find_newest(listing: str, fingerprint: str) -> int:
+    """Return when a key was last changed by its owner: the newest of its own signatures, seconds since 1970."""
+    rows = (line.split(":") for line in listing.splitlines() if line.startswith("sig:"))
+    return max((int(row[5] or 0) for row in rows if row[4] == fingerprint[-16:]), default=0)
 
 
 def export_public(signing: Signing) -> bytes:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from tproxy_rpms.errors import BuildError, GateError
 from tproxy_rpms.gates.artifact import read_artifact
-from tproxy_rpms.process import require_tool, run_command
+from tproxy_rpms.process import require_tool
 from tproxy_rpms.signing.profile import SigningProfile
 from tproxy_rpms.signing.signer import Signer, explain, write_script
-from tproxy_rpms.signing.verify import copy_link, has_same_content, verify_package
-from tproxy_rpms.store import whole_folder
+from tproxy_rpms.signing.verify import has_same_content, verify_package
+from tproxy_rpms.store import copy_link, whole_folder
 
 
 def sign_packages(rpms: Sequence[Path], folder: Path, *, signer: Signer, profile: SigningProfile, epoch: int) -> tuple[Path, ...]:
@@ -37,7 +37,9 @@ def sign_packages(rpms: Sequence[Path], folder: Path, *, signer: Signer, profile
 def is_good_copy(rpm: Path, signed: Path, signer: Signer, profile: SigningProfile) -> bool:
     """Tell whether a file is a signed copy of an RPM, good in all."""
     try:
-        if not has_same_content(rpm, signed) or {one.says for one in read_artifact(signed).signatures} - set(profile.signatures):
+        says = {one.says for one in read_artifact(signed).signatures}
+        wanted = {one for one in profile.signatures if one.endswith(f"/{signer.digest}") or not signer.digest}
+        if not has_same_content(rpm, signed) or says - wanted:
             return False
         verify_package(signed, signer.key, profile)
     except (GateError, BuildError):
@@ -49,14 +51,15 @@ def sign_package(rpm: Path, signed: Path, *, signer: Signer, profile: SigningPro
     """Write a signed copy of an RPM. Raises SigningError with rpmsign's words."""
     shutil.copyfile(rpm, signed)
     with tempfile.TemporaryDirectory(prefix="tproxy-rpms-sign-") as scratch:
-        script = write_script(signer, Path(scratch))
+        # By its bare name, in rpmsign's own folder: the macro is split at blanks, which a path may have.
+        script = write_script(signer, Path(scratch)).name
         argv = [
             require_tool("rpmsign", package="rpm (Debian) or rpm-sign (Fedora)"),
             "--define", f"_gpg_name {signer.key.fingerprint}",
-            "--define", f"__gpg_sign_cmd /bin/sh sh {script} %{{__plaintext_filename}} %{{__signature_filename}}",
-            *(["--rpmv3"] if profile.whole else []), "--addsign", str(signed),
+            "--define", f"__gpg_sign_cmd /bin/sh sh ./{script} %{{__plaintext_filename}} %{{__signature_filename}}",
+            *(["--rpmv3"] if profile.whole else []), "--addsign", str(signed.absolute()),
         ]  # fmt: skip
-        done = run_command(argv, env=signer.full_environment(), check=False)
+        done = signer.run(argv, cwd=Path(scratch))
     if done.returncode:
         signed.unlink(missing_ok=True)
         raise explain(signer, done, what=rpm.name)

@@ -1,12 +1,15 @@
 """Who signs a release: keys, profile and signers, opened together."""
 
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
-from tproxy_rpms.errors import SigningError
+from tproxy_rpms.errors import GateError, SigningError
 from tproxy_rpms.release.model import Release, Signing
 from tproxy_rpms.signing.key import SigningKey, read_key
 from tproxy_rpms.signing.profile import PROFILES, SigningProfile
 from tproxy_rpms.signing.signer import Signer, make_file_signer, make_package_signer
+from tproxy_rpms.signing.verify import verify_file
 
 # Below this, a signature by RSA is no longer strong evidence (NIST SP 800-131A).
 STRONG_BITS = 2048
@@ -25,6 +28,18 @@ class Signatory:
     metadata: Signer
     manifest: Signer
 
+    def try_out(self) -> None:
+        """Sign a few bytes with each key, and look at the signatures. Raises SigningError for one that is not good."""
+        for signer in (self.package, *([self.manifest] if self.manifest.key != self.key else [])):
+            with tempfile.TemporaryDirectory(prefix="tproxy-rpms-trial-") as scratch:
+                path = Path(scratch) / "trial"
+                path.write_bytes(b"tproxy-rpms")
+                try:
+                    verify_file(path, signer.sign(path.read_bytes()), signer.key)
+                except GateError as error:
+                    hint = "the signer must sign with the key that the release names"
+                    raise SigningError(f"signing.key: {signer.key.fingerprint}: {error.message}", hint=hint) from error
+
 
 def require_signing(release: Release) -> Signing:
     """Return who signs a release. Raises SigningError if it names nobody."""
@@ -34,6 +49,12 @@ def require_signing(release: Release) -> Signing:
             hint='add [signing] with key = "FINGERPRINT" to a release of yours',
         )
     return release.signing
+
+
+def read_manifest_key(release: Release) -> SigningKey:
+    """Return the key that manifests are signed with; nobody needs to unlock it. Raises SigningError as `open_signatory` does."""
+    signing = require_signing(release)
+    return read_key(signing.modern, PROFILES["modern"]) if signing.modern else read_key(signing, PROFILES[release.target.signing])
 
 
 def open_signatory(release: Release) -> Signatory:

@@ -4,7 +4,8 @@ import os
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,28 +19,37 @@ from tproxy_rpms.signing.profile import SigningProfile
 # Seconds for one signature: somebody may have to type a PIN, or to touch a token.
 PATIENCE = 300
 
-# What GnuPG, old and new, says when it cannot sign, the cause and the cure.
+# What GnuPG, old and new, says when it cannot sign, the cause and the cure. Old GnuPG calls a passphrase bad that it never got.
+LOCKED = ("it is locked", "unlock it in its agent, or name a file in signing.passphrase_file")
 CAUSES = (
-    (("BAD_PASSPHRASE", "Bad passphrase", "bad passphrase"), "the passphrase is wrong", "mend the file signing.passphrase_file"),
+    (("MISSING_PASSPHRASE",), LOCKED),
+    (
+        ("BAD_PASSPHRASE", "Bad passphrase", "bad passphrase", "Bad PIN"),
+        (
+            "the passphrase or PIN is wrong",
+            "mend signing.passphrase_file, or what the agent is given; a card locks after a few tries",
+        ),
+    ),
     (
         ("NO_SECKEY", "No secret key", "secret key not available"),
-        "there is no secret key",
-        "import it; gpg1 has secret keys of its own: gpg --export-secret-keys KEY | gpg1 --homedir HOME --import",
+        (
+            "there is no secret key",
+            "import it; gpg1 has secret keys of its own: gpg --export-secret-keys KEY | gpg1 --homedir HOME --import",
+        ),
     ),
-    (("Timeout", "TIMEOUT"), "nobody unlocked it in time", "unlock the agent, and try again"),
-    (("KEYEXPIRED", "key expired", "Unusable secret key"), "it cannot be used, it may have expired", "look at gpg --list-keys"),
-    (("Card error", "SC_OP_FAILURE", "No such device", "Card not present"), "the card did not sign", "look at gpg --card-status"),
+    (("KEYEXPIRED", "key expired", "Unusable secret key"), ("it cannot be used, it may have expired", "look at gpg --list-keys")),
+    (
+        ("Card error", "SC_OP_FAILURE", "No such device", "Card not present"),
+        ("the card did not sign", "look at gpg --card-status"),
+    ),
+    (("Timeout", "Inappropriate ioctl", "No pinentry", "ancelled", "canceled", "No agent"), LOCKED),
 )
-LOCKED = (
-    "MISSING_PASSPHRASE",
-    "Inappropriate ioctl",
-    "No pinentry",
-    "cancelled",
-    "Cancelled",
-    "canceled",
-    "NO_TERMINAL",
-    "No agent",
-)
+
+# What rpmsign says of its own standard input, whatever signs.
+NOISE = "Could not set GPG_TTY"
+
+# One signature at a time: a card has one slot, and who types a PIN has one keyboard.
+SLOT = threading.Lock()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +58,14 @@ class Signer:
 
     Fields:
         argv: the program. environment: what it gets beside ours. key: whose signature comes out.
+        digest: the hash that it signs, empty if that is its own affair. gnupg: whether it speaks as GnuPG does.
     """
 
     argv: tuple[str, ...]
     key: SigningKey
     environment: Mapping[str, str] = field(default_factory=dict)
+    digest: str = ""
+    gnupg: bool = False
 
     def full_environment(self) -> dict[str, str]:
         """Return the user's own environment, by which agents, cards and signers find their way, with messages in English."""
@@ -63,17 +76,27 @@ class Signer:
         with tempfile.TemporaryDirectory(prefix="tproxy-rpms-sign-") as scratch:
             source, target = Path(scratch) / "data", Path(scratch) / "signature"
             source.write_bytes(data)
-            argv: list[str | Path] = ["sh", write_script(self, Path(scratch)), source, target]
+            done = self.run(["sh", write_script(self, Path(scratch)), source, target])
+            if done.returncode or not target.is_file() or not target.stat().st_size:
+                raise explain(self, done)
             try:
-                done = run_command(argv, env=self.full_environment(), check=False, seconds=PATIENCE)
+                return dearmour(target.read_bytes())
+            except ValueError as error:
+                raise SigningError(
+                    f"signing.key: {self.key.fingerprint}: {Path(self.argv[0]).name} gives no signature: {error}",
+                    hint="it must write a detached OpenPGP signature to its standard output, and nothing else",
+                ) from error
+
+    def run(self, argv: Sequence[str | Path], *, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+        """Run what signs, or what calls it, and nothing else that signs meanwhile. Raises SigningError when it does not end."""
+        with SLOT:
+            try:
+                return run_command(argv, env=self.full_environment(), cwd=cwd, check=False, seconds=PATIENCE)
             except OverdueError as error:
                 raise SigningError(
                     f"signing.key: {self.key.fingerprint}: no signature in {PATIENCE} seconds",
                     hint="unlock the agent, and try again",
                 ) from error
-            if done.returncode or not target.is_file() or not target.stat().st_size:
-                raise explain(self, done)
-            return dearmour(target.read_bytes())
 
 
 def write_script(signer: Signer, folder: Path) -> Path:
@@ -88,7 +111,7 @@ def make_package_signer(signing: Signing, key: SigningKey, profile: SigningProfi
     if signing.command:
         return Signer(argv=signing.command, key=key, environment={"TPROXY_RPMS_SIGN": f"package {profile.name}"})
     digest = key.kind.digest if key.kind.fixed_digest else signing.digest or key.kind.digest
-    return make_gnupg_signer(signing, key, program=key.kind.program, options=(*key.kind.options, "--digest-algo", digest))
+    return make_gnupg_signer(signing, key, program=key.kind.program, options=key.kind.options, digest=digest)
 
 
 def make_file_signer(signing: Signing, key: SigningKey) -> Signer:
@@ -96,11 +119,11 @@ def make_file_signer(signing: Signing, key: SigningKey) -> Signer:
     if signing.command:
         return Signer(argv=signing.command, key=key, environment={"TPROXY_RPMS_SIGN": "file"})
     digest = key.kind.digest if key.kind.fixed_digest else "SHA256"
-    options = ("--digest-algo", digest, *(["--no-force-v3-sigs"] if key.kind.program == "gpg1" else []))
-    return make_gnupg_signer(signing, key, program=key.kind.program, options=options)
+    options = ("--no-force-v3-sigs",) if key.kind.program == "gpg1" else ()
+    return make_gnupg_signer(signing, key, program=key.kind.program, options=options, digest=digest)
 
 
-def make_gnupg_signer(signing: Signing, key: SigningKey, *, program: str, options: tuple[str, ...]) -> Signer:
+def make_gnupg_signer(signing: Signing, key: SigningKey, *, program: str, options: tuple[str, ...], digest: str) -> Signer:
     """Return GnuPG as a signer. Old GnuPG asks today's agent only if the environment says where that is."""
     tool = require_tool(program, package="gnupg1" if program == "gpg1" else "gnupg")
     home = ("--homedir", str(signing.home)) if signing.home else ()
@@ -117,9 +140,9 @@ def make_gnupg_signer(signing: Signing, key: SigningKey, *, program: str, option
         unlock, environment = ("--use-agent",), {"GPG_AGENT_INFO": f"{find_agent(signing)}:0:1"}
     argv = (
         tool, *home, "--batch", "--no-tty", "--quiet", "--no-secmem-warning", "--status-fd", "2", *unlock, *options,
-        "--local-user", f"{key.part.fingerprint}!", "--no-armor", "--detach-sign", "--output", "-",
+        "--digest-algo", digest, "--local-user", f"{key.part.fingerprint}!", "--no-armor", "--detach-sign", "--output", "-",
     )  # fmt: skip
-    return Signer(argv=argv, key=key, environment=environment)
+    return Signer(argv=argv, key=key, environment=environment, digest=digest, gnupg=True)
 
 
 def find_agent(signing: Signing) -> str:
@@ -133,15 +156,10 @@ def find_agent(signing: Signing) -> str:
 
 def explain(signer: Signer, done: subprocess.CompletedProcess[str], *, what: str = "") -> SigningError:
     """Return the error of a signer that gave no signature; `what` is what it was asked to sign."""
-    said = done.stderr + done.stdout
+    said = [line for line in (done.stderr + done.stdout).strip().splitlines() if NOISE not in line]
     subject = f"signing.key: {signer.key.fingerprint}: {Path(signer.argv[0]).name} does not sign {what}".rstrip()
-    tail = "\n".join(line for line in said.strip().splitlines()[-8:] if not line.startswith("[GNUPG:]"))
-    # Old GnuPG says of a missing passphrase that it is bad, too.
-    if any(word in said for word in LOCKED):
-        return SigningError(
-            f"{subject}: it is locked\n{tail}", hint="unlock it in its agent, or name a file in signing.passphrase_file"
-        )
-    for words, cause, cure in CAUSES:
-        if any(word in said for word in words):
+    tail = "\n".join(line for line in said[-8:] if not line.startswith("[GNUPG:]"))
+    for words, (cause, cure) in CAUSES if signer.gnupg else ():
+        if any(word in line for word in words for line in said):
             return SigningError(f"{subject}: {cause}\n{tail}", hint=cure)
     return SigningError(f"{subject}: status {done.returncode}, no signature\n{tail}".strip(), hint="its own words are above")

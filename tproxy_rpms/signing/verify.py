@@ -3,7 +3,6 @@
 gpgv takes what a profile allows, whatever policy the host has for rpm: many of today's refuse a signature that CentOS 5 needs.
 """
 
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -124,11 +123,14 @@ def judge(status: str, key: SigningKey) -> str:
     words = {line[0]: line[1:] for line in lines if line}
     if "BADSIG" in words:
         return "the signature is bad: what was signed has changed"
-    if "VALIDSIG" not in words:
-        known = {"NO_PUBKEY": "it is by another key", "NODATA": "it is no signature", "ERRSIG": "it cannot be checked"}
+    # gpgv finds signatures by expired and revoked keys valid, but not good.
+    if "VALIDSIG" not in words or "GOODSIG" not in words:
+        known = {"EXPKEYSIG": "its key has expired", "REVKEYSIG": "its key was revoked", "EXPSIG": "it has expired"}
+        known |= {"NO_PUBKEY": "it is by another key", "NODATA": "it is no signature", "ERRSIG": "it cannot be checked"}
         return next((text for word, text in known.items() if word in words), "gpgv finds no valid signature")
-    if words["VALIDSIG"][-1] != key.fingerprint:
-        return f"it is by another key, {words['VALIDSIG'][-1]}"
+    # Of the key that was read, hosts get the signing part alone.
+    if words["VALIDSIG"][-1] != key.fingerprint or words["VALIDSIG"][0] != key.part.fingerprint:
+        return f"it is by another key, {words['VALIDSIG'][0]}"
     return ""
 
 
@@ -139,18 +141,13 @@ def verify_with_rpm(path: Path, key: SigningKey, *, signatures: bool) -> None:
         database = ["--define", f"_dbpath {scratch}/db", "--define", "_pkgverify_level digest"]
         if signatures:
             (Path(scratch) / "key.asc").write_text(key.armoured)
-            run_command([rpmkeys, *database, "--import", f"{scratch}/key.asc"])
+            done = run_command([rpmkeys, *database, "--import", f"{scratch}/key.asc"], check=False)
+            if done.returncode:
+                said = (done.stderr + done.stdout).strip()
+                raise GateError([f"{key.fingerprint}: rpm does not import the key: {said}"], hint="name a key that rpm can read")
         words = [] if signatures else ["--nosignature"]
         done = run_command([rpmkeys, *database, "--checksig", "-v", *words, path], check=False)
     wrong = [line.strip() for line in done.stdout.splitlines()[1:] if not line.strip().endswith(": OK")]
     unsigned = signatures and "ignature" not in done.stdout
     if done.returncode or wrong or unsigned:
         raise GateError([f"{path.name}: rpm finds: {'; '.join(wrong) or 'no signature'}"], hint="build and sign it again")
-
-
-def copy_link(source: Path, target: Path) -> None:
-    """Put a file at another place, as a further name of it where the disk allows."""
-    try:
-        target.hardlink_to(source)
-    except OSError:
-        shutil.copy2(source, target)

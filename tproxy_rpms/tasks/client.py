@@ -32,7 +32,7 @@ def inputs(cut: Cut) -> dict[str, object]:
     }
     return describe_signing(cut) | {
         "keyring": describe_keyring(cut),
-        "release": [release.name, release.summary, release.url, release.epoch, release.revision, release.packager],
+        "release": [release.name, release.summary, release.url, release.epoch, release.client, release.packager],
         "target": [cut.target_digest, release.target.repo_signed],
         "spec": spec,
         "packaging": digest_code("packaging", "publish"),
@@ -44,6 +44,6 @@ def make(cut: Cut) -> tuple[Path, ...]:
     from tproxy_rpms.gates.gate import check_artifacts
     from tproxy_rpms.publish.client import build_client
 
-    made = build_client(cut.release, key=cut.signatory.key.armoured, root=cut.root, output=cut.build / "client")
+    made = build_client(cut.release, key=cut.signatory.key, root=cut.root, output=cut.build / "client")
     check_artifacts(made, target=cut.release.target, report=cut.gates / "tproxy-release.json")
     return sign_into(cut, cut.build / "signed" / "tproxy-release", made)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from tproxy_rpms.console import write_line
-from tproxy_rpms.errors import SigningError
+from tproxy_rpms.errors import TproxyError
 from tproxy_rpms.release.model import Arch, Package, Release
 from tproxy_rpms.store import digest_file, digest_tree, digest_value, hold_lock, read_outputs
 
@@ -87,19 +87,19 @@ class Cut:
         """Who signs. Raises SigningError for a key that cannot."""
         with _opening:
             opened = self.opened_signatory
-        if isinstance(opened, SigningError):
+        if isinstance(opened, TproxyError):
             raise opened
         return opened
 
     @cached_property
-    def opened_signatory(self) -> "Signatory | SigningError":
+    def opened_signatory(self) -> "Signatory | TproxyError":
         """Who signs, or why nobody does; tried on a few bytes, and once a run: a card that is asked in vain too often locks."""
         from tproxy_rpms.signing.signatory import open_signatory
 
         try:
             signatory = open_signatory(self.release)
-            signatory.package.sign(b"tproxy-rpms")
-        except SigningError as error:
+            signatory.try_out()
+        except TproxyError as error:
             return error
         return signatory
 

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from tproxy_rpms.errors import ReleaseError
+from tproxy_rpms.errors import GateError, ReleaseError
 from tproxy_rpms.release.model import Publishing
 from tproxy_rpms.store import digest_code, read_outputs
 from tproxy_rpms.tasks.cut import Cut
+from tproxy_rpms.tasks.sign import describe_keyring
 from tproxy_rpms.tasks.step import Step, Telling
 
 
@@ -68,47 +69,63 @@ def inputs(cut: Cut) -> dict[str, object]:
         "files": {name: cut.recorded("repo", name) for name in (*list_repositories(cut), "key")},
         "record": cut.recorded("record", "cut"),
         "url": cut.release.url,
-        "key": manifest,
+        "key": [manifest, describe_keyring(cut)],
         "code": digest_code("publish", "signing"),
     }
 
 
 def compose(cut: Cut) -> tuple[Path, ...]:
     """Compose the snapshot out of what is complete. Raises GateError if it is not."""
-    from tproxy_rpms.publish.client import CLIENT_FILE
+    from tproxy_rpms.publish.client import CLIENT_FILE, NAME
     from tproxy_rpms.publish.tree import check_complete, compose_tree
     from tproxy_rpms.tasks.record import list_repositories
 
     base = cut.build / "repo"
     repositories = list_repositories(cut)
     made = {path: digest for name in (*repositories, "key") for path, digest in read_outputs(cut.stamp("repo", name)).items()}
+    if cut.ccache:
+        raise GateError(
+            [f"{cut.release.name}: built with ccache=on"], hint="what others install is compiled: doit without ccache=on"
+        )
     expected = {
-        f"{name}: {package}": cut.recorded(*cut.finished_by(package, "SRPM" if name == "SRPMS" else name))
-        for name in repositories
-        for package in cut.release.packages
+        f"{name}: {package}": list_finished(cut, name, package) for name in repositories for package in cut.release.packages
     }
-    reports = [
-        cut.gates / f"{package}-{arch}{kind}.json"
-        for package in cut.release.packages
-        for arch in (*cut.release.arches, "SRPM")
-        for kind in ("", ".signed")
-    ]
+    expected |= {f"{name}: {NAME}": list_finished(cut, name, NAME) for name in repositories}
+    titles = [f"{package}-{arch}" for package in cut.release.packages for arch in (*cut.release.arches, "SRPM")]
+    reports = [cut.gates / f"{title}{kind}.json" for title in (*titles, NAME) for kind in ("", ".signed")]
     check_complete(expected, {str(path.relative_to(base)): digest for path, digest in made.items()}, reports=reports)
     files = {str(path.relative_to(base)): path for path in made}
     files |= {f"record/{path.name}": path for path in read_outputs(cut.stamp("record", "cut"))}
     # A name that stays: hosts begin with it.
-    (files[CLIENT_FILE],) = (path for path in read_outputs(cut.stamp("client", "tproxy-release")) if ".noarch." in path.name)
+    (files[CLIENT_FILE],) = (base / repositories[0] / name for name in list_finished(cut, repositories[0], NAME))
     return compose_tree(
         files, cut.build / "publish", url=cut.release.url, repositories=repositories, signer=cut.signatory.manifest
     )  # fmt: skip
 
 
+def list_finished(cut: Cut, repository: str, package: str) -> dict[str, str]:
+    """Return what of a package belongs into a repository, file name → hex SHA-256, as the last step made it."""
+    arch = "SRPM" if repository == "SRPMS" else repository
+    words = ("client", package) if package not in cut.release.packages else cut.finished_by(package, arch)
+    rpms = {name: digest for name, digest in cut.recorded(*words).items() if name.endswith(".rpm")}
+    return {name: digest for name, digest in rpms.items() if name.endswith(".src.rpm") == (repository == "SRPMS")}
+
+
 def send(cut: Cut) -> None:
-    """Send the snapshot to its place, and serve it."""
+    """Send the snapshot to its place, and serve it. Raises SigningError for a key that has expired since it signed."""
     from tproxy_rpms.console import write_line
     from tproxy_rpms.publish.place import open_place
     from tproxy_rpms.publish.snapshots import publish_snapshot
+    from tproxy_rpms.publish.tree import verify_tree
+    from tproxy_rpms.signing.key import read_key
+    from tproxy_rpms.signing.profile import PROFILES
+    from tproxy_rpms.signing.signatory import read_manifest_key, require_signing
 
-    publishing = require_publishing(cut)
-    name, changed = publish_snapshot(open_place(publishing), cut.build / "publish", publishing)
-    write_line(sys.stdout, f"{publishing.to}: {name} is {'now' if changed else 'already'} served; clients: {cut.release.url}")
+    publishing, tree = require_publishing(cut), cut.build / "publish"
+    read_key(require_signing(cut.release), PROFILES[cut.release.target.signing])
+    verify_tree(tree, read_manifest_key(cut.release))
+    published = publish_snapshot(open_place(publishing), tree, publishing)
+    word = "now" if published.changed else "already"
+    write_line(sys.stdout, f"{publishing.to}: {published.id} is {word} served; clients: {cut.release.url}")
+    if published.complaint:
+        write_line(sys.stdout, f"warning: {published.complaint}")

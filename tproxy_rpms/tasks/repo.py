@@ -41,7 +41,7 @@ def make_step(cut: Cut, name: str) -> Step:
             "epoch": cut.release.epoch,
             "release": [cut.release.summary, packages],
             "metadata": list_metadata(cut),
-            "key": cut.release.signing.key if cut.release.signing else "",
+            "key": [cut.release.signing.key, describe_keyring(cut)] if cut.release.signing else [],
             "code": digest_code("publish"),
         },
         run=partial(make, cut, name, steps),
@@ -58,7 +58,7 @@ def make(cut: Cut, name: str, steps: list[tuple[str, ...]]) -> tuple[Path, ...]:
     """Make one repository."""
     from tproxy_rpms.publish.repository import make_repository
 
-    made = [path for words in steps for path in read_outputs(cut.stamp(*words))]
+    made = [path for words in steps for path in read_outputs(cut.stamp(*words)) if path.suffix == ".rpm"]
     rpms = [path for path in made if path.name.endswith(".src.rpm") == (name == "SRPMS")]
     return make_repository(cut.release, rpms, cut.build / "repo" / name, groups=name != "SRPMS", sign=find_signer(cut))
 

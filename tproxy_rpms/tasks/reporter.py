@@ -20,7 +20,7 @@ SILENT = {"dump", "doctor"}
 VERDICTS = {EquivalentError.exit_code: "equivalent", DifferentError.exit_code: "different"}
 
 # Tasks that leave the release's build folder alone: they run beside another run of the same release.
-APART = SILENT | {"rebuild"}
+APART = SILENT | {"rebuild", "rollback", "snapshots"}
 
 
 class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no types

@@ -16,13 +16,14 @@ def create(cut: Cut) -> Iterator[Telling]:
 
 
 def roll_back(cut: Cut, *, ids: list[str]) -> None:
-    """Go back. Raises UserError for a snapshot that is not there, PublishError for one that is damaged."""
+    """Go back. Raises UserError for a snapshot that is not there, PublishError or GateError for one that is not as it was."""
     from tproxy_rpms.console import write_line
     from tproxy_rpms.publish import snapshots
     from tproxy_rpms.publish.place import open_place
+    from tproxy_rpms.signing.signatory import read_manifest_key
 
     if len(ids) > 1:
         raise UserError(f"rollback takes one snapshot, not {len(ids)}", hint="doit rollback [ID]; doit snapshots lists them")
     publishing = require_publishing(cut)
-    name = snapshots.roll_back(open_place(publishing), *ids)
+    name = snapshots.roll_back(open_place(publishing), read_manifest_key(cut.release), *ids)
     write_line(sys.stdout, f"{publishing.to}: {name} is now served")

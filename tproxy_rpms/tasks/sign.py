@@ -9,6 +9,9 @@ from tproxy_rpms.store import digest_code, read_outputs
 from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.step import Step, Telling
 
+# Where GnuPG of any age keeps public keys.
+KEYRINGS = ("pubring.kbx", "pubring.gpg", "public-keys.d/pubring.db")
+
 
 def create(cut: Cut) -> Iterator[Step | Telling]:
     """Yield a step for each package and arch, and one for each SRPM; one that tells what is missing if nobody signs."""
@@ -37,7 +40,7 @@ def complain(cut: Cut) -> None:
 
 def inputs(cut: Cut, made_by: tuple[str, ...]) -> dict[str, object]:
     """What shapes signed copies."""
-    return {"artifacts": cut.recorded(*made_by)} | describe_signing(cut)
+    return {"artifacts": cut.recorded(*made_by), "keyring": describe_keyring(cut)} | describe_signing(cut)
 
 
 def describe_signing(cut: Cut) -> dict[str, object]:
@@ -56,9 +59,7 @@ def describe_keyring(cut: Cut) -> list[object]:
     signing = cut.release.signing
     keys = [key for key in (signing, signing.modern if signing else None) if key]
     homes = [key.home or Path(os.environ.get("GNUPGHOME") or Path.home() / ".gnupg") for key in keys]
-    paths = [key.public for key in keys if key.public] + [
-        home / name for home in homes for name in ("pubring.kbx", "pubring.gpg")
-    ]
+    paths = [key.public for key in keys if key.public] + [home / name for home in homes for name in KEYRINGS]
     states = [(str(path), path.stat()) for path in paths if path.is_file()]
     return [[name, state.st_size, state.st_mtime_ns] for name, state in states]
 
@@ -69,14 +70,12 @@ def sign_step(cut: Cut, name: str, made_by: tuple[str, ...]) -> tuple[Path, ...]
 
 
 def sign_into(cut: Cut, folder: Path, rpms: Sequence[Path]) -> tuple[Path, ...]:
-    """Make `folder` hold signed copies of these RPMs, checked by gate and by other tools. One at a time: a card has one slot."""
+    """Make `folder` hold signed copies of these RPMs, checked by other tools and the gate; return them and the gate's report."""
     from tproxy_rpms.gates.gate import check_artifacts
     from tproxy_rpms.signing.package import sign_packages
-    from tproxy_rpms.store import wait_for_lock
 
-    with wait_for_lock(cut.build / "signed" / ".lock"):
-        signatory = cut.signatory
-        signed = sign_packages(rpms, folder, signer=signatory.package, profile=signatory.profile, epoch=cut.release.epoch)
+    signatory = cut.signatory
+    signed = sign_packages(rpms, folder, signer=signatory.package, profile=signatory.profile, epoch=cut.release.epoch)
     report = cut.gates / f"{folder.name}.signed.json"
     check_artifacts(signed, target=cut.release.target, report=report, signatures=signatory.profile.signatures)
-    return signed
+    return (*signed, report)

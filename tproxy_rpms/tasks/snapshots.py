@@ -1,7 +1,6 @@
 """List what is published, newest first, with the differences in packages."""
 
 import sys
-import time
 from collections.abc import Iterator
 from functools import partial
 
@@ -22,4 +21,4 @@ def tell(cut: Cut) -> None:
     from tproxy_rpms.publish.snapshots import read_catalogue, render_catalogue
 
     publishing = require_publishing(cut)
-    write_line(sys.stdout, render_catalogue(read_catalogue(open_place(publishing)), publishing, now=time.time()))
+    write_line(sys.stdout, render_catalogue(read_catalogue(open_place(publishing)), publishing))

@@ -1,18 +1,23 @@
 """A step: one doit task of ours, with our own idea of being up to date."""
 
+import errno
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tproxy_rpms.errors import TproxyError
+from tproxy_rpms.errors import HostError, TproxyError
 from tproxy_rpms.store import is_current, read_outputs, write_stamp
 
 if TYPE_CHECKING:
     from doit.exceptions import TaskFailed
 
     from tproxy_rpms.tasks.cut import Cut
+
+
+# What is no fault of ours, wherever it happens.
+SURROUNDINGS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,14 +104,31 @@ def guard(action: Callable[..., None]) -> Callable[..., "TaskFailed | None"]:
         try:
             action(**options)
         except TproxyError as error:
-            from doit.exceptions import TaskFailed
-
-            failure = TaskFailed(str(error))
-            failure.exit_code = error.exit_code
-            return failure
+            return as_failure(error)
+        except OSError as error:
+            if error.errno not in SURROUNDINGS:
+                raise
+            return as_failure(describe_surroundings(error))
         return None
 
     return guarded
+
+
+def as_failure(error: TproxyError) -> "TaskFailed":
+    """Return doit's failure of an error."""
+    from doit.exceptions import TaskFailed
+
+    failure = TaskFailed(str(error))
+    failure.exit_code = error.exit_code
+    return failure
+
+
+def describe_surroundings(error: OSError) -> HostError:
+    """Return the error of a disk that is full or may not be written, with the file."""
+    name = error.filename2 or error.filename or "a file that was being written"
+    return HostError(
+        f"{name}: {error.strerror}", hint="make room on the disk, or mend the rights; the same command goes on from there"
+    )
 
 
 def clean_step(cut: "Cut", stamp: Path) -> None:
