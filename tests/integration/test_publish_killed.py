@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import select
 import shlex
 import signal
 import subprocess
@@ -74,21 +75,40 @@ def kill_one(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
+def wait_for_work(publisher: "subprocess.Popen[str]") -> None:
+    """Wait until a publisher has published something."""
+    assert publisher.stdout
+    if not select.select([publisher.stdout], [], [], 90)[0]:
+        listing = subprocess.run(["ps", "-e", "--forest", "-o", "pid,stat,wchan:20,etimes,args"], capture_output=True, text=True)
+        kill_all(publisher.pid)
+        pytest.fail(f"nothing was published in 90 seconds\n{listing.stdout}")
+
+
+def wait_for_upload(site: Site) -> None:
+    """Wait until some of an upload has arrived."""
+    end = time.monotonic() + 60
+    while not any(path.name.startswith(".incoming") for path in site.folder.iterdir()):
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
 def test_what_is_served_is_whole_after_every_kill(site: Site, request: pytest.FixtureRequest) -> None:
     trees = [site.compose(*versions, name=f"tree-{number}") for number, versions in enumerate((("1",), ("2",), ("1", "2")))]
     names = {read_id(tree) for tree in trees}
     begin = time.monotonic()
     for tree in trees:
         publish_snapshot(site.place, tree, site.publishing)
-    once = (time.monotonic() - begin) / len(trees)
+    once = min((time.monotonic() - begin) / len(trees), 2)
     chance = random.Random(1431)
     seen, halves = set(), 0
     for number in range(KILLS[request.node.callspec.params["site"]]):
         argv = [sys.executable, "-m", "tests.integration.publisher", site.publishing.to, shlex.join(site.publishing.ssh)]
         with subprocess.Popen([*argv, *map(str, trees)], cwd=ROOT, stdout=subprocess.PIPE, text=True) as publisher:
-            assert publisher.stdout
-            publisher.stdout.readline()  # it is at work
-            time.sleep(chance.uniform(0, 2 * once))
+            wait_for_work(publisher)
+            if number % 3:
+                time.sleep(chance.uniform(0, 2 * once))
+            else:
+                wait_for_upload(site)
             (kill_all if number % 2 else kill_one)(publisher.pid)
         assert publisher.returncode == -signal.SIGKILL
         seen.add(is_whole(site))
