@@ -1,6 +1,7 @@
 """A host that updates by dnf: a root, a configuration and a cache of its own, in a folder; nothing of this host is touched."""
 
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass, replace
@@ -57,10 +58,10 @@ class DnfClient:
         return done.stdout + done.stderr
 
     def list_installed(self) -> list[str]:
-        """Return NAME-VERSION.ARCH of every package in the root, sorted, without the keys."""
+        """Return NAME-VERSION.ARCH of every package in the root, sorted, without the keys; see `without_time`."""
         query = ["rpm", "--root", str(self.root), "-qa", "--qf", "%{name}-%{version}.%{arch}\\n"]
         listed = subprocess.run(query, check=True, capture_output=True, text=True).stdout.split()
-        return sorted(one for one in listed if not one.startswith("gpg-pubkey"))
+        return sorted(without_time(one) for one in listed if not one.startswith("gpg-pubkey"))
 
     def settle(self) -> "DnfClient":
         """Return the host as it is once tproxy-release is installed: with the .repo file and the key of that, and no cache."""
@@ -68,6 +69,11 @@ class DnfClient:
         assert (repos / REPO_FILE).is_file()
         shutil.rmtree(self.folder / "cache", ignore_errors=True)
         return replace(self, repos=repos, key=key.as_uri())
+
+
+def without_time(package: str) -> str:
+    """Return a package with the version 0 for tproxy-release, whose own is the time of the key."""
+    return re.sub(r"^(tproxy-release)-\d{14}\b", r"\1-0", package)
 
 
 def make_client(folder: Path, arch: Arch, *, repo: str, key: str) -> DnfClient:

@@ -14,7 +14,7 @@ from tproxy_rpms.gates.artifact import read_artifact
 from tproxy_rpms.process import run_command
 from tproxy_rpms.publish.comps import render_comps
 from tproxy_rpms.release.model import Release, Target
-from tproxy_rpms.store import digest_file, whole_folder
+from tproxy_rpms.store import copy_link, digest_file, whole_folder
 
 REPO = "{http://linux.duke.edu/metadata/repo}"
 
@@ -43,8 +43,7 @@ def make_repository(
     """
     with whole_folder(directory) as folder:
         for rpm in sorted(rpms):
-            shutil.copyfile(rpm, folder / rpm.name)
-            os.utime(folder / rpm.name, (release.epoch, release.epoch))
+            place_rpm(rpm, folder / rpm.name, epoch=release.epoch)
         with tempfile.TemporaryDirectory(prefix="tproxy-rpms-comps-") as scratch:
             comps = Path(scratch) / "comps.xml"
             if groups:
@@ -55,6 +54,15 @@ def make_repository(
             repomd = folder / "repodata" / "repomd.xml"
             repomd.with_name("repomd.xml.asc").write_text(sign(repomd))
     return tuple(sorted(path for path in directory.rglob("*") if path.is_file()))
+
+
+def place_rpm(rpm: Path, target: Path, *, epoch: int) -> None:
+    """Put an RPM into a repository, with the release's time; one that has it, as signed ones do, is no second copy."""
+    if rpm.stat().st_mtime == epoch:
+        copy_link(rpm, target)
+    else:
+        shutil.copyfile(rpm, target)
+        os.utime(target, (epoch, epoch))
 
 
 def run_createrepo(target: Target, folder: Path, *, comps: Path | None = None) -> None:
