@@ -191,12 +191,15 @@ def test_a_key_that_is_not_there_is_told_with_its_place(ed25519: TestKey, tmp_pa
         signatory.package.sign(b"x")
 
 
-def test_old_gnupg_has_secret_keys_of_its_own(tmp_path: Path) -> None:
+def test_old_gnupg_has_secret_keys_of_its_own(packages: tuple[Path, ...], tmp_path: Path) -> None:
     """A key of today's GnuPG signs nothing for CentOS 5: the cure says how it gets there."""
     key = make_key(tmp_path / "home", bits=2048)
     with pytest.raises(SigningError, match="gpg1 does not sign: there is no secret key") as caught:
         open_signatory(signed_by(EL5, key)).package.sign(b"x")
     assert "gpg1 --homedir HOME --import" in caught.value.hint
+    secret = key.run("--pinentry-mode", "loopback", "--passphrase", "", "--export-secret-keys", key.fingerprint)
+    subprocess.run(["gpg1", "--homedir", key.home, "--batch", "--import"], input=secret, check=True, capture_output=True)
+    assert sign(signed_by(EL5, key), packages, tmp_path / "signed")
 
 
 def test_an_expired_key_is_refused_and_a_longer_life_helps(packages: tuple[Path, ...], tmp_path: Path) -> None:
