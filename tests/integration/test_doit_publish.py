@@ -13,6 +13,7 @@ import pytest
 from tproxy_rpms.gates.artifact import read_artifact
 from tproxy_rpms.store import digest_file
 
+from .oldclient import check_key, read_key, read_repository
 from .signingkeys import TestKey, make_key
 from .test_doit import ROOT, Project
 
@@ -259,3 +260,31 @@ def test_going_back_does_not_wait_for_a_build(project: Published) -> None:
         assert "no snapshot is older" in project.doit("rollback", status=10)
     finally:
         lock.close()
+
+
+def test_what_is_for_centos5_is_what_its_clients_take(project: Published, tmp_path: Path) -> None:
+    """All of it by doit: profile, metadata, key, tproxy-release, gate; read by an independent rpm 4.4.2.3 and yum 3.2.22."""
+    project.set_limits()
+    target = project.folder / "targets" / "debian-12.toml"
+    theirs = (ROOT / "targets" / "centos-5.toml").read_text()
+    text = target.read_text()
+    for name in ("repo_checksum", "repo_compress", "signing"):
+        (line,) = re.findall(rf"^{name} = .*$", theirs, re.M)
+        text = re.sub(rf"^{name} = .*$", line, text, flags=re.M)
+    (line,) = re.findall(r"^repo_database = .*$", theirs, re.M)
+    target.write_text(text.replace("repo_compress", f"{line}\nrepo_compress"))
+    key = make_key(tmp_path / "old", bits=2048, program="gpg1")
+    project.change(
+        f'key = "{project.key.fingerprint}"\nhome = "{project.key.home}"', f'key = "{key.fingerprint}"\nhome = "{key.home}"'
+    )
+    project.doit("publish")
+    current = project.place / "current"
+    assert check_key(current / "RPM-GPG-KEY-tproxy") == []
+    keys = [read_key(current / "RPM-GPG-KEY-tproxy")]
+    for arch in ("x86_64", "i386", "SRPMS"):
+        found = read_repository(current / arch, keys)
+        assert found.problems == () and len(found.packages) == 2
+    for name in ("hello-x86_64", "tproxy-release"):
+        report = json.loads((project.build / "gates" / f"{name}.signed.json").read_text())
+        says = {one["says"] for artifact in report["artifacts"] for one in artifact["signatures"]}
+        assert report["ok"] and says == {"V3 RSA/SHA256"}
