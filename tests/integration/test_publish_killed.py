@@ -1,5 +1,6 @@
 """A publisher that is killed at any moment: what is served is whole, and the next one goes on."""
 
+import contextlib
 import os
 import random
 import re
@@ -58,7 +59,11 @@ def list_children(pid: int) -> list[int]:
     """Every process below one, which may have sessions of their own."""
     found = []
     for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, path.read_text().split()):
+        try:
+            children = path.read_text().split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        for child in map(int, children):
             found += [child, *list_children(child)]
     return found
 
@@ -67,7 +72,8 @@ def kill_all(pid: int) -> None:
     """Kill a process and all below it in one moment, as when the power fails."""
     os.kill(pid, signal.SIGSTOP)
     for one in [*list_children(pid), pid]:
-        os.kill(one, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # a child may end by itself, while the stopped parent cannot
+            os.kill(one, signal.SIGKILL)
 
 
 def kill_one(pid: int) -> None:
