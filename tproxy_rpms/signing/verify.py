@@ -3,19 +3,20 @@
 gpgv takes what a profile allows, whatever policy the host has for rpm: many of today's refuse a signature that CentOS 5 needs.
 """
 
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, BinaryIO
 
 from tproxy_rpms.errors import BuildError, GateError
 from tproxy_rpms.gates.artifact import SIGNATURES, read_lead
 from tproxy_rpms.gates.blob import BlobError, read_blob, read_exactly
-from tproxy_rpms.process import clean_environment, require_tool, run_command
+from tproxy_rpms.process import require_tool, run_command
 from tproxy_rpms.signing.key import SigningKey
 from tproxy_rpms.signing.profile import SigningProfile
+from tproxy_rpms.sources.gpgv import run_gpgv
 
 # Which signatures are over the header alone; the others are over header and payload.
 HEADER_ONLY = ("DSAHEADER", "RSAHEADER")
@@ -90,20 +91,9 @@ def find_flaw(signature: bytes, key: SigningKey, path: Path, *, start: int, end:
         home = Path(scratch)
         (home / "keyring.gpg").write_bytes(key.binary)
         (home / "signature").write_bytes(signature)
-        argv = [
-            require_tool("gpgv", package="gpgv"), "--homedir", str(home), "--keyring", str(home / "keyring.gpg"),
-            "--status-fd", "1", str(home / "signature"), "-",
-        ]  # fmt: skip
-        with subprocess.Popen(
-            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=clean_environment()
-        ) as gpgv:
-            assert gpgv.stdin and gpgv.stdout
-            try:
-                copy_part(path, gpgv.stdin, start=start, end=end)
-                gpgv.stdin.close()
-            except BrokenPipeError:
-                pass  # it has given up; its status says why
-            status = gpgv.stdout.read().decode(errors="replace")
+        status = run_gpgv(
+            home, keyring=home / "keyring.gpg", signature=home / "signature", feed=partial(copy_part, path, start=start, end=end)
+        )
     return judge(status, key)
 
 
@@ -117,10 +107,9 @@ def copy_part(path: Path, target: IO[bytes], *, start: int, end: int) -> None:
             left -= len(piece)
 
 
-def judge(status: str, key: SigningKey) -> str:
+def judge(status: list[list[str]], key: SigningKey) -> str:
     """Return what gpgv's status lines say against a signature, or nothing (doc/DETAILS of GnuPG)."""
-    lines = [line.split()[1:] for line in status.splitlines() if line.startswith("[GNUPG:] ")]
-    words = {line[0]: line[1:] for line in lines if line}
+    words = {line[0]: line[1:] for line in status if line}
     if "BADSIG" in words:
         return "the signature is bad: what was signed has changed"
     # gpgv finds signatures by expired and revoked keys valid, but not good.

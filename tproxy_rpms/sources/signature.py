@@ -1,11 +1,9 @@
 """Detached OpenPGP signatures, checked by gpgv against a keyring of pinned keys alone."""
 
 import bz2
-import contextlib
 import gzip
 import lzma
 import shutil
-import subprocess
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,8 +12,8 @@ from pathlib import Path
 from typing import IO, Any, Literal, cast, get_args
 from urllib.parse import urlsplit
 
-from tproxy_rpms.process import clean_environment, require_tool
 from tproxy_rpms.release.model import Policy, Signature
+from tproxy_rpms.sources.gpgv import run_gpgv
 from tproxy_rpms.sources.keyring import Keyring
 from tproxy_rpms.sources.place import CHUNK, DownloadError, mirror_url, read_small
 from tproxy_rpms.store import write_whole
@@ -159,40 +157,32 @@ def check_signature(
         missing = keyring.gather(signature, mirrors=mirrors, fresh=fresh)
         if not keyring.path.exists():
             return make_verdict(signature, "no key", detail=missing)
-        verdict = judge(signature, run_gpgv(path, keyring, over=signature.over), keyring)
+        verdict = judge(signature, check_stream(path, keyring, over=signature.over), keyring)
         if verdict.finding not in OUTDATED:
             break
     assert verdict is not None
     return verdict
 
 
-def run_gpgv(path: Path, keyring: Keyring, *, over: str) -> list[list[str]]:
-    """Return gpgv's status lines as words, the file (or what is in it) streamed to its standard input.
+def check_stream(path: Path, keyring: Keyring, *, over: str) -> list[list[str]]:
+    """Return gpgv's status lines as words, the file (or what is in it) streamed to it.
 
     A file that does not unpack is told by a line of our own, UNPACKING, with the reason.
     """
-    argv = [
-        require_tool("gpgv", package="gpgv"), "--homedir", str(keyring.home), "--keyring", str(keyring.path),
-        "--status-fd", "1", str(keyring.home / "signature"), "-",
-    ]  # fmt: skip
     opener = OPENERS.get(path.suffix) if over == "uncompressed" else None
     broken = []
-    with subprocess.Popen(
-        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=clean_environment()
-    ) as gpgv:
-        assert gpgv.stdin and gpgv.stdout
-        # gpgv may give up early; its status says why.
-        with contextlib.suppress(BrokenPipeError), gpgv.stdin:
-            try:
-                with cast("IO[bytes]", opener(path, "rb") if opener else path.open("rb")) as source:
-                    shutil.copyfileobj(source, gpgv.stdin, CHUNK)
-            except BrokenPipeError:
-                raise
-            except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
-                broken = ["UNPACKING", *str(error).split()]
-        output = gpgv.stdout.read().decode(errors="replace")
-    status = [line.split()[1:] for line in output.splitlines() if line.startswith("[GNUPG:] ")]
-    return [broken] if broken else status
+
+    def feed(stream: IO[bytes]) -> None:
+        try:
+            with cast("IO[bytes]", opener(path, "rb") if opener else path.open("rb")) as source:
+                shutil.copyfileobj(source, stream, CHUNK)
+        except BrokenPipeError:
+            raise
+        except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+            broken.append(["UNPACKING", *str(error).split()])
+
+    status = run_gpgv(keyring.home, keyring=keyring.path, signature=keyring.home / "signature", feed=feed)
+    return broken or status
 
 
 def judge(signature: Signature, status: list[list[str]], keyring: Keyring) -> SignatureVerdict:
