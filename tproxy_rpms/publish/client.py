@@ -19,6 +19,7 @@ from tproxy_rpms.signing.key import SigningKey
 from tproxy_rpms.store import whole_folder
 
 NAME = "tproxy-release"
+PACKAGE = Package(name=NAME, spec=NAME, sources=())
 KEY_FILE = "RPM-GPG-KEY-tproxy"
 MANIFEST_KEY_FILE = "MANIFEST-GPG-KEY"
 REPO_FILE = "tproxy.repo"
@@ -76,7 +77,6 @@ def build_client(release: Release, *, key: SigningKey, root: Path, output: Path)
     There is nothing to compile in it and it is for all arches, so it needs no build root; the target's payload and digests are in
     its spec as in every other's.
     """
-    package = Package(name=NAME, spec=NAME, sources=())
     version = datetime.fromtimestamp(max(release.epoch, key.renewed), UTC).strftime("%Y%m%d%H%M%S")
     release = replace(release, revision=str(release.client))
     with tempfile.TemporaryDirectory(prefix="tproxy-rpms-client-") as scratch:
@@ -85,7 +85,7 @@ def build_client(release: Release, *, key: SigningKey, root: Path, output: Path)
         files[0].write_text(key.armoured)
         files[1].write_text(render_repo(release))
         spec = render_spec(
-            release, package, root=root, version=version, sources=(), files=[path.name for path in files], patches=()
+            release, PACKAGE, root=root, version=version, sources=(), files=[path.name for path in files], patches=()
         )  # fmt: skip
         srpm = build_srpm(release, spec=spec, name=NAME, sources=files, output=top / "srpm")
         rpm = build_binary(srpm, top / "build")

@@ -14,8 +14,8 @@ def run_gpgv(home: Path, *, keyring: Path, signature: Path, feed: Callable[[IO[b
 
     Args:
         home: a folder of ours alone. keyring: the keys that count. signature: the detached signature's file.
-        feed: writes what was signed to gpgv's standard input; gpgv may give up early, which ends it by BrokenPipeError: the status
-            says why.
+        feed: writes what was signed to gpgv's standard input. gpgv may give up early, which ends it by BrokenPipeError; the
+            status says why.
     """
     options = ["--homedir", str(home), "--keyring", str(keyring), "--status-fd", "1"]
     argv = [require_tool("gpgv", package="gpgv"), *options, str(signature), "-"]

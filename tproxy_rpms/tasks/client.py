@@ -24,17 +24,14 @@ def create(cut: Cut) -> Iterator[Step]:
 
 def inputs(cut: Cut) -> dict[str, object]:
     """What shapes the package."""
+    from tproxy_rpms.publish.client import PACKAGE
+
     release = cut.release
-    spec = {
-        path.name: path.read_text()
-        for path in (cut.root / "specs").glob("*.j2")
-        if path.stem in ("preamble", "tproxy-release.spec")
-    }
     return describe_signing(cut) | {
         "keyring": describe_keyring(cut),
         "release": [release.name, release.summary, release.url, release.epoch, release.client, release.packager],
         "target": [cut.target_digest, release.target.repo_signed],
-        "spec": spec,
+        "spec": cut.spec_digest(PACKAGE),
         "packaging": digest_code("packaging", "publish"),
     }
 
