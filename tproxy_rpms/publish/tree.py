@@ -32,7 +32,7 @@ def compose_tree(
     manifest that has not changed keeps its signature. Raises SigningError if the manifest cannot be signed.
     """
     digests = {name: digest_file(path) for name, path in files.items()}
-    name = digest_value(digests)[:ID_DIGITS]
+    name = name_files(digests)
     with whole_folder(directory) as folder:
         for relative, path in files.items():
             (folder / relative).parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,11 @@ def verify_manifest(manifest: str, armoured: str, key: SigningKey) -> None:
 
 def name_content(manifest: str) -> str:
     """Return the name of the snapshot that a manifest tells of."""
-    digests = {name: digest for digest, _, name in (line.partition("  ") for line in manifest.splitlines())}
+    return name_files({name: digest for digest, _, name in (line.partition("  ") for line in manifest.splitlines())})
+
+
+def name_files(digests: Mapping[str, str]) -> str:
+    """Return the name of a snapshot by its files, name → hex SHA-256; the lists of mirrors, which hold it, do not count."""
     return digest_value({name: digest for name, digest in digests.items() if Path(name).name != MIRRORS})[:ID_DIGITS]
 
 
