@@ -56,7 +56,7 @@ class SigningKey:
     renewed: int
 
 
-def read_key(signing: Signing, profile: SigningProfile, *, now: float | None = None) -> SigningKey:
+def read_key(signing: Signing, profile: SigningProfile) -> SigningKey:
     """Return the key that a release names. Raises SigningError if it is not there, not valid, or of a kind that will not do."""
     with tempfile.TemporaryDirectory(prefix="tproxy-rpms-key-") as scratch:
         home = Path(scratch)
@@ -70,7 +70,7 @@ def read_key(signing: Signing, profile: SigningProfile, *, now: float | None = N
                 raise HostError(f"{home}: no space left on the disk", hint="make room, or set TMPDIR to where there is some")
             raise SigningError(f"signing.key: {signing.key}: {describe_absence(signing, parts)}", hint=find_cure(signing))
         own = list_own(parts, signing.key)
-        part, kind = choose_part(signing, profile, own, now=time.time() if now is None else now)
+        part, kind = choose_part(signing, profile, own, now=time.time())
         # Hosts get what signs, and no other subkey: rpm 4.4.2.3 takes the numbers of the last RSA subkey for the primary key's
         # (rpmio/rpmpgp.c 634), and rpm 4.18 imports no key with a revoked one.
         run_command([*gpg, "--output", home / "binary", "--export", f"{part.fingerprint}!"])

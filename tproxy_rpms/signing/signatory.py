@@ -17,9 +17,11 @@ STRONG_BITS = 2048
 
 @dataclass(frozen=True, kw_only=True)
 class Signatory:
-    """Fields:
-    key: of the packages and of the metadata. package, metadata: what signs these.
-    manifest: what signs for people with today's tools; its key may be another.
+    """Who signs a release.
+
+    Fields:
+        key: of the packages and of the metadata. package, metadata: what signs these.
+        manifest: what signs for people with today's tools; its key may be another.
     """
 
     profile: SigningProfile
@@ -57,16 +59,26 @@ def read_manifest_key(release: Release) -> SigningKey:
     return read_key(signing.modern, PROFILES["modern"]) if signing.modern else read_key(signing, PROFILES[release.target.signing])
 
 
+def read_keys(release: Release) -> tuple[SigningKey, SigningKey]:
+    """Return the keys of the packages and of the manifest, which may be one. Raises SigningError as `open_signatory` does."""
+    signing = require_signing(release)
+    key = read_key(signing, PROFILES[release.target.signing])
+    return key, read_key(signing.modern, PROFILES["modern"]) if signing.modern else key
+
+
 def open_signatory(release: Release) -> Signatory:
     """Return who signs a release. Raises SigningError for a key that is not there, not valid, or not what the target verifies."""
     signing, profile = require_signing(release), PROFILES[release.target.signing]
-    key = read_key(signing, profile)
-    other = signing.modern
-    modern = make_file_signer(other, read_key(other, PROFILES["modern"])) if other else make_file_signer(signing, key)
-    if modern.key.part.algorithm == "DSA" or (modern.key.part.algorithm == "RSA" and modern.key.part.bits < STRONG_BITS):
+    key, other = read_keys(release)
+    if other.part.algorithm == "DSA" or (other.part.algorithm == "RSA" and other.part.bits < STRONG_BITS):
         raise SigningError(
-            f"signing.modern: {release.name}: missing: {modern.key.part} is too weak for the manifest that people verify by hand",
+            f"signing.modern: {release.name}: missing: {other.part} is too weak for the manifest that people verify by hand",
             hint="name a second key in [signing.modern]: RSA of 4096 bits, or Ed25519",
         )
-    package = make_package_signer(signing, key, profile)
-    return Signatory(profile=profile, key=key, package=package, metadata=make_file_signer(signing, key), manifest=modern)
+    return Signatory(
+        profile=profile,
+        key=key,
+        package=make_package_signer(signing, key, profile),
+        metadata=make_file_signer(signing, key),
+        manifest=make_file_signer(signing.modern or signing, other),
+    )

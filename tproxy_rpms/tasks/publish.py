@@ -117,13 +117,11 @@ def send(cut: Cut) -> None:
     from tproxy_rpms.publish.place import open_place
     from tproxy_rpms.publish.snapshots import publish_snapshot
     from tproxy_rpms.publish.tree import verify_tree
-    from tproxy_rpms.signing.key import read_key
-    from tproxy_rpms.signing.profile import PROFILES
-    from tproxy_rpms.signing.signatory import read_manifest_key, require_signing
+    from tproxy_rpms.signing.signatory import read_keys
 
     publishing, tree = require_publishing(cut), cut.build / "publish"
-    read_key(require_signing(cut.release), PROFILES[cut.release.target.signing])
-    verify_tree(tree, read_manifest_key(cut.release))
+    _, manifest_key = read_keys(cut.release)
+    verify_tree(tree, manifest_key)
     published = publish_snapshot(open_place(publishing), tree, publishing)
     word = "now" if published.changed else "already"
     write_line(sys.stdout, f"{publishing.to}: {published.id} is {word} served; clients: {cut.release.url}")
