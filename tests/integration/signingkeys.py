@@ -9,8 +9,8 @@ BATCH = """\
 Key-Type: {kind}
 {size}
 Key-Usage: sign
-Name-Real: Release
-Name-Email: release@example.org
+Name-Real: {real}
+Name-Email: {name}@example.org
 Expire-Date: {expires}
 {passphrase}
 %commit
@@ -38,14 +38,22 @@ class TestKey:
 
 
 def make_key(
-    home: Path, *, kind: str = "RSA", bits: int = 4096, program: str = "gpg", passphrase: str = "", expires: str = "0"
+    home: Path,
+    *,
+    kind: str = "RSA",
+    bits: int = 4096,
+    program: str = "gpg",
+    passphrase: str = "",
+    expires: str = "0",
+    name: str = "release",
 ) -> TestKey:
     """Make a key. `kind` is RSA, DSA or EdDSA; `expires` as GnuPG takes it (`0`, `1y`, `seconds=1`)."""
     home.mkdir(mode=0o700, parents=True)
     size = "Key-Curve: ed25519" if kind == "EdDSA" else f"Key-Length: {bits}"
     batch = BATCH.format(
         protection="%no-protection" if not passphrase and program == "gpg" else "",
-        kind=kind, size=size, expires=expires, passphrase=f"Passphrase: {passphrase}" if passphrase else "",
+        kind=kind, size=size, expires=expires, name=name, real=name.title(),
+        passphrase=f"Passphrase: {passphrase}" if passphrase else "",
     )  # fmt: skip
     # Old GnuPG takes random bytes from where they may run out; blank lines end its batch.
     quick = ["--quick-random"] if program == "gpg1" else ["--pinentry-mode", "loopback"]

@@ -12,6 +12,7 @@ from tproxy_rpms.release.load import load_release
 
 from ..conftest import ROOT
 from .package import build_package
+from .signingkeys import make_key
 
 LIMITS = load_release("centos5", root=ROOT).target.limits
 
@@ -26,12 +27,7 @@ class Key:
 
     def __init__(self, home: Path, *, kind: str, bits: int, program: str) -> None:
         self.home, self.program = home, program
-        home.mkdir(mode=0o700)
-        batch = f"%no-protection\nKey-Type: {kind}\nKey-Length: {bits}\nName-Real: Gate\nName-Email: gate@example.org\n%commit\n"
-        words = ["--quick-random"] if program == "gpg1" else []
-        text = batch.removeprefix("%no-protection\n") if program == "gpg1" else batch
-        argv = [program, "--homedir", str(home), "--batch", *words, "--gen-key"]
-        subprocess.run(argv, input=text, text=True, check=True, capture_output=True)
+        make_key(home, kind=kind, bits=bits, program=program, name="gate")
 
     def sign(self, rpm: Path, folder: Path, *options: str) -> Path:
         """A signed copy, by the host's rpmsign."""
@@ -63,7 +59,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Key]:
         "old RSA": Key(folder / "old-rsa", kind="RSA", bits=2048, program="gpg1"),
         "DSA": Key(folder / "dsa", kind="DSA", bits=2048, program="gpg"),
         "old DSA": Key(folder / "old-dsa", kind="DSA", bits=1024, program="gpg1"),
-        "EdDSA": Key(folder / "eddsa", kind="EDDSA\nKey-Curve: ed25519", bits=256, program="gpg"),
+        "EdDSA": Key(folder / "eddsa", kind="EdDSA", bits=256, program="gpg"),
     }
 
 

@@ -36,7 +36,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Key]]:
         "RSA 2080": ("RSA", 2080, "gpg1"),
         "old DSA": ("DSA", 1024, "gpg1"),
         "new DSA": ("DSA", 2048, "gpg"),
-        "EdDSA": ("EDDSA\nKey-Curve: ed25519", 256, "gpg"),
+        "EdDSA": ("EdDSA", 256, "gpg"),
     }
     made = {
         name: Key(folder / str(place), kind=kind, bits=bits, program=program)

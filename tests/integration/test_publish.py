@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -27,14 +26,8 @@ from tproxy_rpms.publish.snapshots import (
 from tproxy_rpms.publish.tree import MANIFEST, check_complete, compose_tree, read_id
 from tproxy_rpms.release.model import Publishing
 
-from .servers import SshServer, free_port, serve_by_sshd
+from .servers import SshServer, free_port
 from .site import Site, make_site
-
-
-@pytest.fixture(scope="module")
-def ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
-    with serve_by_sshd(tmp_path_factory.mktemp("ssh")) as server:
-        yield server
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,17 +21,11 @@ from tproxy_rpms.publish.tree import MANIFEST, read_id
 from tproxy_rpms.release.model import Publishing
 
 from ..conftest import ROOT
-from .servers import SshServer, serve_by_sshd
+from .servers import SshServer
 from .site import Site, make_site
 
 # Place → how often its publisher is killed.
 KILLS = {"folder": 20, "ssh": 3}
-
-
-@pytest.fixture(scope="module")
-def ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
-    with serve_by_sshd(tmp_path_factory.mktemp("ssh")) as server:
-        yield server
 
 
 @pytest.fixture(params=KILLS)
