@@ -1,14 +1,20 @@
 """What the integration tests share."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tproxy_rpms.release.load import load_release
+from tproxy_rpms.release.model import Publishing
 
 from ..conftest import ROOT
 from .finished import FinishedCut
+from .package import build_package
 from .servers import SshServer, serve_by_sshd
+from .signingkeys import TestKey, make_key
+from .site import Site, make_site
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +34,34 @@ def ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
     """An sshd on loopback."""
     with serve_by_sshd(tmp_path_factory.mktemp("ssh")) as server:
         yield server
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Site:
+    return make_site(tmp_path)
+
+
+@pytest.fixture(params=["folder", "ssh"])
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
+    """A site that publishes to a folder, or to the same folder by ssh."""
+    made = make_site(tmp_path)
+    if request.param == "ssh":
+        server: SshServer = request.getfixturevalue("ssh")
+        publishing = Publishing(to=f"ssh://{server.login}{made.folder}", ssh=server.options, grace=0)
+        made.release = replace(made.release, publishing=publishing)
+    return made
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
+    return build_package(tmp_path_factory.mktemp("packages"))
+
+
+@pytest.fixture(scope="session")
+def ed25519(tmp_path_factory: pytest.TempPathFactory) -> TestKey:
+    return make_key(tmp_path_factory.mktemp("keys") / "ed25519", kind="EdDSA")
+
+
+@pytest.fixture(scope="session")
+def old_rsa(tmp_path_factory: pytest.TempPathFactory) -> TestKey:
+    return make_key(tmp_path_factory.mktemp("keys") / "rsa", bits=2048, program="gpg1")

@@ -1,5 +1,6 @@
 """A site that signs and publishes small sets: real packages, keys and snapshots, put together by the code that the tasks call."""
 
+import subprocess
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from tproxy_rpms.publish.client import CLIENT_FILE, KEY_FILE, NAME, REPO_FILE, b
 from tproxy_rpms.publish.place import Place, open_place
 from tproxy_rpms.publish.repository import make_repository
 from tproxy_rpms.publish.snapshots import publish_snapshot
-from tproxy_rpms.publish.tree import compose_tree
+from tproxy_rpms.publish.tree import MANIFEST, compose_tree
 from tproxy_rpms.release.load import load_release
 from tproxy_rpms.release.model import Publishing, Release, Signing
 from tproxy_rpms.signing.file import sign_file
@@ -123,3 +124,13 @@ def make_site(
         publishing=Publishing(to=str(top / "proxy"), grace=0),
     )
     return Site(top=top, release=release, signatory=open_signatory(release))
+
+
+def served(site: Site) -> str:
+    """The snapshot that is served, after a look at every file of it."""
+    current = site.folder / "current"
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", MANIFEST], cwd=current, check=True)
+    listed = {line.split("  ")[1] for line in (current / MANIFEST).read_text().splitlines()}
+    found = {str(path.relative_to(current.resolve())) for path in current.resolve().rglob("*") if path.is_file()}
+    assert found == listed | {MANIFEST, f"{MANIFEST}.asc"}
+    return current.resolve().name
