@@ -107,6 +107,12 @@ class RebuildError(GateError):
     exit_code = 24
 
 
+class AcceptanceError(GateError):
+    """The packages of a cut do not proxy as they should. `findings` holds every check that failed."""
+
+    exit_code = 25
+
+
 class HostError(TproxyError):
     """The surroundings failed: a tool is missing, the disk is full, a command of the host broke."""
 

@@ -98,6 +98,17 @@ class Varier(Protocol):
 
 
 @runtime_checkable
+class Settler(Protocol):
+    """A builder that can make a small system of its target, as those have who install the packages."""
+
+    def make_userland(self, arch: Arch, *, log: Path) -> Path:
+        """Return an archive (tar.zst) of the target's own system for an arch, with what the target calls its `userland`.
+
+        Raises RootError when it cannot be made.
+        """
+
+
+@runtime_checkable
 class Locker(Protocol):
     """A builder whose roots come from repositories, and can be locked."""
 

@@ -85,6 +85,12 @@ class ChrootBuilder:
         """Return how rpmbuild was called; every build has the root of its arch."""
         return JobContent(commands=read_run(logs / "state.log"))
 
+    def make_userland(self, arch: Arch, *, log: Path) -> Path:
+        """Return a root with nothing to build with; see the protocol."""
+        target = self.release.target
+        system = replace(target, name=f"{target.name}-userland", build_packages=target.userland)
+        return RootStore(target=system, cache=self.roots.cache).make(arch, log=log).archive
+
     def build(self, job: Job) -> Result:
         """Build one package; see the protocol."""
         root = self.find_root(self.second if job.surroundings else self.roots, job.arch)

@@ -160,6 +160,7 @@ class Target:
         signing: the profile of signatures that its rpm verifies.
         libdir: arch → the folder of shared libraries as this distribution has it.
         build_packages: what a build root holds, in the distribution's own names.
+        userland: what a proxy host holds besides this cut's packages, in the distribution's own names.
         names: build requirement as EL names it ("libcap-devel") → this distribution's name, where it differs.
         traits: anything else that templates ask for, name → text or bool.
         mock_configs: the folder of NAME-ARCH.cfg for the mock builder, relative to the target's file.
@@ -180,6 +181,7 @@ class Target:
     repo_signed: bool = True
     signing: Profile = "modern"
     build_packages: tuple[str, ...] = ()
+    userland: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     traits: Mapping[str, str | bool] = field(default_factory=dict)
     mock_configs: str = "../mock-configs"
@@ -216,12 +218,29 @@ class Publishing:
         to: a folder, `[USER@]HOST:/FOLDER` or `ssh://[USER@]HOST[:PORT]/FOLDER`. ssh: further options for ssh.
         keep: how many snapshots stay, the served one among them.
         grace: minutes for which one that is no longer served stays nevertheless: clients may still be reading it.
+        demand: stages whose verdict on these packages must be good.
     """
 
     to: str
     ssh: tuple[str, ...] = ()
     keep: int = 5
     grace: int = 120
+    demand: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acceptance:
+    """How a cut is shown to proxy.
+
+    Fields:
+        worlds: where the scenarios run: `namespaces` of this host, `machines` in QEMU.
+        scenarios: which ones, empty for all.
+        may_skip: capabilities that the host may lack: what needs them is skipped, and the report says so.
+    """
+
+    worlds: tuple[str, ...] = ("namespaces", "machines")
+    scenarios: tuple[str, ...] = ()
+    may_skip: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,6 +254,7 @@ class Release:
         mirror: a folder or URL prefix tried first for every source, or empty.
         url: where clients find what is published, without a slash at the end; or empty. client: the revision of tproxy-release.
         signing: who signs, None for packages that stay unsigned. publishing: where repositories go, or None.
+        acceptance: how the cut is shown to proxy.
         target_file: the file that the target comes from.
     """
 
@@ -254,6 +274,7 @@ class Release:
     client: int = 1
     signing: Signing | None = None
     publishing: Publishing | None = None
+    acceptance: Acceptance = Acceptance()
     target_file: Path = Path()
 
     @property

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import cast
 
 from tproxy_rpms.release.limits import check_target, read_limits
-from tproxy_rpms.release.model import Arch, Archive, Kconfig, Package, Policy, Profile, Release, Signature, Source, Target
-from tproxy_rpms.release.site import FINGERPRINT, read_publishing, read_signing, read_url
+from tproxy_rpms.release.model import Acceptance, Arch, Archive, Kconfig, Package, Policy, Profile, Release, Signature, Source, Target
+from tproxy_rpms.release.site import FINGERPRINT, read_acceptance, read_publishing, read_signing, read_url
 from tproxy_rpms.release.table import Table, describe
 
 ARCHES = ("x86_64", "i386")
@@ -162,7 +162,7 @@ def read_release(
     if not packages and not table.problems:
         table.complain("packages", "missing: a release has at least one package")
     table.known |= {"target"}
-    signing, publishing = table.table("signing"), table.table("publishing")
+    signing, publishing, acceptance = table.table("signing"), table.table("publishing"), table.table("acceptance")
     release = Release(
         name=name,
         files=tuple(files),
@@ -180,6 +180,7 @@ def read_release(
         client=table.take("client", int, 1),
         signing=read_signing(signing) if signing else None,
         publishing=read_publishing(publishing) if publishing else None,
+        acceptance=read_acceptance(acceptance) if acceptance else Acceptance(),
         target_file=target_file,
     )
     table.finish()
@@ -207,6 +208,7 @@ def read_target(table: Table, *, name: str) -> Target:
         signing=cast(Profile, table.choice("signing", PROFILES, "modern")),
         libdir={key: libdir.take(key, str) for key in libdir.data} if libdir else {},
         build_packages=table.texts("build_packages", ()),
+        userland=table.texts("userland", ()),
         names={key: names.take(key, str) for key in names.data} if names else {},
         traits={key: value for key, value in (traits.data if traits else {}).items() if isinstance(value, str | bool)},
         mock_configs=table.take("mock_configs", str, "../mock-configs"),

@@ -1,12 +1,17 @@
-"""What of a release is a site's own: who signs it, where it is published."""
+"""What of a release is a site's own: who signs it, where it is published, what its hosts can show of it."""
 
 import re
 from pathlib import Path
 
-from tproxy_rpms.release.model import Publishing, Signing
-from tproxy_rpms.release.table import Table
+from tproxy_rpms.release.model import Acceptance, Publishing, Signing
+from tproxy_rpms.release.table import Table, suggest
 
 FINGERPRINT = re.compile(r"[0-9A-F]{40}")
+
+# Where scenarios run, what the host may lack for them, and the stages whose verdict publishing can ask for.
+WORLDS = ("namespaces", "machines")
+CAPABILITIES = ("root", "namespaces", "tproxy", "qemu", "i386", "gre")
+DEMANDS = ("accept",)
 DIGESTS = ("SHA1", "SHA256", "SHA384", "SHA512")
 
 # A remote folder is absolute, so that nobody has to know where a login ends up.
@@ -71,6 +76,7 @@ def read_publishing(table: Table) -> Publishing:
         ssh=table.texts("ssh", ()),
         keep=table.take("keep", int, Publishing.keep),
         grace=table.take("grace", int, Publishing.grace),
+        demand=read_words(table, "demand", DEMANDS, ()),
     )
     if publishing.keep < 1:
         table.complain("keep", f"{publishing.keep}: at least the one that is served stays")
@@ -78,6 +84,28 @@ def read_publishing(table: Table) -> Publishing:
         table.complain("grace", f"{publishing.grace}: minutes, 0 or more")
     table.finish()
     return publishing
+
+
+def read_acceptance(table: Table) -> Acceptance:
+    """Return an acceptance table."""
+    acceptance = Acceptance(
+        worlds=read_words(table, "worlds", WORLDS, WORLDS),
+        scenarios=table.texts("scenarios", ()),
+        may_skip=read_words(table, "may_skip", CAPABILITIES, ()),
+    )
+    if not acceptance.worlds:
+        table.complain("worlds", f"empty: at least one of {', '.join(WORLDS)}")
+    table.finish()
+    return acceptance
+
+
+def read_words(table: Table, name: str, options: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a list of texts that must be of `options`."""
+    words = table.texts(name, default)
+    for word in words:
+        if word not in options:
+            table.complain(name, f"{word!r} is none of {', '.join(options)}{suggest(word, options)}")
+    return words
 
 
 def read_destination(table: Table) -> str:

@@ -150,6 +150,11 @@ class Cut:
         """The folder of root.log, build.log and state.log of one package and arch."""
         return self.build / "logs" / f"{package.name}-{arch}"
 
+    @property
+    def acceptance(self) -> Path:
+        """The verdicts of acceptance runs with their page, and a folder of logs a run."""
+        return self.build / "acceptance"
+
     def recorded(self, *words: str) -> dict[str, str]:
         """What an earlier step made, file name → hex SHA-256."""
         return {path.name: digest for path, digest in read_outputs(self.stamp(*words)).items()}
@@ -179,8 +184,8 @@ class Cut:
 
     @cached_property
     def target_digest(self) -> str:
-        """A digest of all of the target that shapes packages; its limits only judge them, and repositories come later."""
-        late = ("limits", "repo_checksum", "repo_compress", "repo_database", "repo_signed", "signing")
+        """A digest of all of the target that shapes packages; what judges, publishes and tries them does not."""
+        late = ("limits", "userland", "repo_checksum", "repo_compress", "repo_database", "repo_signed", "signing")
         return digest_value({key: value for key, value in asdict(self.release.target).items() if key not in late})
 
     def facts(self, package: Package) -> dict[str, Any]:

@@ -1,0 +1,216 @@
+"""The acceptance network as virtual machines: the cut's own kernel, and a router in user space. Needs QEMU, but no root.
+
+Emulated (TCG), since a /dev/kvm may be there and hang an old kernel.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tproxy_rpms.acceptance.guest import write_archive
+from tproxy_rpms.acceptance.network import NETWORK, Link
+from tproxy_rpms.acceptance.node import PATIENCE, Answer, NodeError
+from tproxy_rpms.acceptance.router import Router, start_router
+from tproxy_rpms.acceptance.userland import as_root
+from tproxy_rpms.acceptance.world import Forwarding, ProxyHost, Redirect, Redirected
+from tproxy_rpms.process import clean_environment, require_tool, run_command
+from tproxy_rpms.release.model import Arch
+
+INIT = Path(__file__).with_name("init.sh")
+
+QEMU: Mapping[Arch, tuple[str, str]] = {"x86_64": ("qemu-system-x86_64", "kvm64"), "i386": ("qemu-system-i386", "kvm32")}
+
+# Seconds that a guest may take to boot, emulated and beside others.
+BOOT = 300
+
+# Megabytes of each guest: the proxy's whole system lies in memory.
+MEMORY: Mapping[str, int] = {"client": 256, "proxy": 1024, "server": 256}
+
+# What of a kernel's modules a guest can have a use for.
+MODULES = ("net", "lib", "crypto", "arch", "drivers/virtio", "drivers/net/virtio_net*", "drivers/net/e1000", "drivers/net/ethernet/intel/e1000")
+
+
+@dataclass(kw_only=True)
+class MachineNode:
+    """A guest: `agent` is the stream of its second serial port."""
+
+    name: str
+    agent: socket.socket
+    console: Path
+    unread: bytes = b""
+
+    def run(self, script: str, *, seconds: float = PATIENCE) -> Answer:
+        """Run a script as the guest's root; see the protocol."""
+        lines = script.split("\n")
+        stop = time.monotonic() + seconds
+        self.agent.sendall(f"{len(lines)}\n".encode())
+        for line in lines:
+            self.agent.sendall(line.encode() + b"\n")
+            self.expect_line(stop, b"+")
+        ended, size = self.read_line(stop).split()
+        return Answer(status=int(ended), text=self.read(int(size), stop).decode(errors="replace"))
+
+    def expect_line(self, stop: float, line: bytes) -> None:
+        """Read a line that must be this one."""
+        found = self.read_line(stop)
+        if found != line:
+            raise self.complain(f"said {found!r}, not {line!r}")
+
+    def read_line(self, stop: float) -> bytes:
+        """Return the next line, without its end."""
+        while b"\n" not in self.unread:
+            self.receive(stop)
+        line, _, self.unread = self.unread.partition(b"\n")
+        return line
+
+    def read(self, size: int, stop: float) -> bytes:
+        """Return the next bytes."""
+        while len(self.unread) < size:
+            self.receive(stop)
+        content, self.unread = self.unread[:size], self.unread[size:]
+        return content
+
+    def receive(self, stop: float) -> None:
+        """Take what comes next. Raises NodeError if nothing comes in time."""
+        self.agent.settimeout(max(0.1, stop - time.monotonic()))
+        try:
+            piece = self.agent.recv(65536)
+        except TimeoutError as error:
+            raise self.complain("no answer in time") from error
+        if not piece:
+            raise self.complain("the guest is off")
+        self.unread += piece
+
+    def complain(self, text: str) -> NodeError:
+        """Return the error, with the end of what the console said."""
+        said = self.console.read_text(errors="replace")[-2000:] if self.console.is_file() else ""
+        return NodeError(f"{self.name}: {text}\n{said}".strip(), hint=f"the whole console: {self.console}")
+
+
+@dataclass(kw_only=True)
+class MachineWorld:
+    """See the protocol of worlds."""
+
+    client: MachineNode
+    proxy: MachineNode
+    server: MachineNode
+    router: Router
+    host: ProxyHost
+    scratch: Path
+    lacks: Mapping[str, str] = field(default_factory=dict)
+    name: str = "machines"
+    forwardings: tuple[Forwarding, ...] = ("gre", "plain gre", "l2")
+
+    def redirect(self, how: Redirect, *, forwarding: Forwarding = "l2", password: str = "") -> None:
+        """Have the router redirect so; see the protocol."""
+        self.router.switch(how, forwarding=forwarding, password=password)
+
+    def redirected(self) -> Redirected:
+        """Return what the router has redirected by WCCP; see the protocol."""
+        raise NotImplementedError
+
+    @contextmanager
+    def capture(self, name: str, folder: Path) -> Iterator[list[Path]]:
+        """Yield the list that in the end holds each guest's packets since it was started; see the protocol."""
+        files: list[Path] = []
+        yield files
+        for link in NETWORK.links:
+            kept = folder / f"{name}-{link.name}.pcap"
+            shutil.copyfile(self.scratch / f"{link.name}.pcap", kept)
+            files.append(kept)
+
+
+@contextmanager
+def open_machines(
+    roots: Mapping[str, Path], *, arch: Arch, boot: Path, host: ProxyHost, scratch: Path, logs: Path, lacks: Mapping[str, str]
+) -> Iterator[MachineWorld]:
+    """Yield the network, booted.
+
+    Args:
+        roots: name of each node → the folder of its files. boot: a folder with the unpacked kernel package.
+        logs: a folder for what the consoles say.
+
+    Raises NodeError with the end of a console if a guest does not come up.
+    """
+    (kernel,) = boot.glob("boot/vmlinuz-*")
+    initrds = {folder: pack_root(folder, boot, scratch) for folder in {*roots.values()}}
+    with start_router(NETWORK, redirect="off") as router, ExitStack() as stack:
+        started = {
+            link.name: stack.enter_context(
+                start_guest(
+                    link, arch=arch, kernel=kernel, initrd=initrds[roots[link.name]], port=router.ports[link.name],
+                    number=number, scratch=scratch, console=logs / f"console-{link.name}.log",
+                )
+            )
+            for number, link in enumerate(NETWORK.links)
+        }  # fmt: skip
+        stop = time.monotonic() + BOOT
+        for node in started.values():
+            node.expect_line(stop, b"ready")
+        yield MachineWorld(**started, router=router, host=host, scratch=scratch, lacks=dict(lacks))
+
+
+def pack_root(folder: Path, boot: Path, scratch: Path) -> Path:
+    """Return an initramfs of a folder, the kernel's modules, our init, and the devices that an old kernel does not make."""
+    initrd = scratch / f"{folder.name}.cpio"
+    chosen = " -o ".join(f"-path './lib/modules/*/kernel/{pattern}*'" for pattern in MODULES)
+    modules = f"cd {boot} && find ./lib/modules -type d -o -name 'modules.*' -o \\( {chosen} \\)"
+    pack = "cpio -o -H newc --quiet"
+    script = f"set -e; (cd {folder} && find . -xdev | {pack}) > {initrd}; ({modules} | {pack}) >> {initrd}"
+    run_command([*as_root(), "sh", "-c", script])
+    with initrd.open("ab") as stream:
+        stream.writelines(write_archive({"init": INIT.read_bytes()}))
+    return initrd
+
+
+@contextmanager
+def start_guest(
+    link: Link, *, arch: Arch, kernel: Path, initrd: Path, port: int, number: int, scratch: Path, console: Path
+) -> Iterator[MachineNode]:
+    """Start a guest on its link, and end it with the context. Raises HostError if there is no QEMU."""
+    program, cpu = QEMU[arch]
+    agent = scratch / f"{link.name}.sock"
+    words = f"tproxy.name={link.name} tproxy.address={link.host}/{link.prefix} tproxy.router={link.router}"
+    argv = [
+        require_tool(program, package="qemu-system-x86"), "-nodefaults", "-display", "none", "-no-reboot", "-accel", "tcg", "-cpu", cpu,
+        "-m", str(MEMORY[link.name]), "-kernel", os.fspath(kernel), "-initrd", os.fspath(initrd),
+        # no_timer_check: a loaded host makes a guest panic otherwise.
+        "-append", f"console=ttyS0 panic=1 no_timer_check rdinit=/init {words}",
+        "-serial", f"file:{console}", "-chardev", f"socket,id=agent,path={agent},server=on,wait=off", "-serial", "chardev:agent",
+        "-netdev", f"socket,id=link,connect=127.0.0.1:{port}", "-device", f"virtio-net-pci,netdev=link,mac=52:54:00:77:00:0{number + 1}",
+        "-object", f"filter-dump,id=dump,netdev=link,file={scratch / f'{link.name}.pcap'}",
+    ]  # fmt: skip
+    errors = scratch / f"{link.name}.qemu.log"
+    with (
+        errors.open("w") as stream,
+        subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", *argv], stdin=subprocess.DEVNULL, stdout=stream, stderr=stream,
+            env=clean_environment(), start_new_session=True,
+        ) as process,
+        socket.socket(socket.AF_UNIX) as stream_socket,
+    ):  # fmt: skip
+        try:
+            connect(stream_socket, agent, process, errors)
+            yield MachineNode(name=link.name, agent=stream_socket, console=console)
+        finally:
+            process.kill()
+
+
+def connect(stream: socket.socket, path: Path, process: "subprocess.Popen[bytes]", errors: Path) -> None:
+    """Connect to a guest's agent as soon as QEMU listens. Raises NodeError if that ends first."""
+    stop = time.monotonic() + 30
+    while True:
+        try:
+            stream.connect(os.fspath(path))
+            return
+        except OSError as error:
+            if process.poll() is not None or time.monotonic() > stop:
+                raise NodeError(f"QEMU did not start\n{errors.read_text()[-2000:]}") from error
+            time.sleep(0.05)

@@ -1,0 +1,162 @@
+"""One acceptance run: makes the hosts, opens the world, runs its scenarios, and leaves a verdict whatever happens."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tproxy_rpms.acceptance.capability import find_lacks
+from tproxy_rpms.acceptance.node import NodeError
+from tproxy_rpms.acceptance.scenarios import describe, load_scenario
+from tproxy_rpms.acceptance.trial import Check, Finding, Trial, TrialError
+from tproxy_rpms.acceptance.userland import make_root, remove_root
+from tproxy_rpms.acceptance.verdict import Verdict
+from tproxy_rpms.acceptance.world import ProxyHost, World
+from tproxy_rpms.errors import HostError
+from tproxy_rpms.release.model import Arch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cast:
+    """What an acceptance run is made of.
+
+    Fields:
+        rpms: the packages of this cut for an arch, without the kernel's. kernel: the kernel's own, None if the cut has none.
+        busybox: static, of the arch. archive: the target's own system, tar.zst, None where it cannot run.
+        programs: a folder of programs that take the place of the packages' own, or None.
+        host: paths and versions of the proxy.
+    """
+
+    arch: Arch
+    rpms: tuple[Path, ...]
+    kernel: Path | None
+    busybox: Path
+    archive: Path | None
+    programs: Path | None
+    host: ProxyHost
+
+
+def accept(
+    release: str, world: str, names: Iterable[str], cast: Cast, *, packages: Mapping[str, str], may_skip: Iterable[str],
+    folder: Path, tell: Callable[[str], None],
+) -> Verdict:  # fmt: skip
+    """Run scenarios in a world and return the verdict; logs and captures of what failed are left in a folder.
+
+    Args:
+        names: the scenarios. packages: file → hex SHA-256 of what is tried. may_skip: capabilities that the host may lack.
+        tell: takes a line for people now and then.
+
+    Raises HostError for a capability that is missing and may not be skipped, and for a world that cannot be made.
+    """
+    started, clock = datetime.now(UTC), time.monotonic()
+    chosen = {name: load_scenario(name) for name in names}
+    here = [name for name, scenario in chosen.items() if world in scenario.WORLDS]
+    needs = [need for name in here for need in chosen[name].NEEDS]
+    lacks = find_lacks(world, needs, arch=cast.arch, busybox=cast.busybox)
+    refuse_lacks(world, lacks, may_skip)
+    skipped = {name: find_reason(world, chosen[name].NEEDS, lacks) for name in here}
+    findings = [
+        Finding(scenario=name, about=describe(chosen[name]), skipped=reason) for name, reason in skipped.items() if reason
+    ]
+    runnable = [name for name, reason in skipped.items() if not reason]
+    if runnable:
+        with open_world(world, cast, lacks=lacks, logs=folder) as opened:
+            findings += [run_scenario(name, opened, folder=folder, tell=tell) for name in runnable]
+    order = {name: number for number, name in enumerate(here)}
+    return Verdict(
+        release=release,
+        world=world,
+        arch=cast.arch,
+        packages=packages,
+        versions={"kernel": cast.host.kernel, "squid": cast.host.squid, "iptables": cast.host.iptables},
+        started=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        seconds=round(time.monotonic() - clock, 1),
+        findings=tuple(sorted(findings, key=lambda finding: order[finding.scenario])),
+    )
+
+
+def refuse_lacks(world: str, lacks: Mapping[str, str], may_skip: Iterable[str]) -> None:
+    """Raise HostError that names every capability that is missing and may not be."""
+    refused = {name: reason for name, reason in lacks.items() if name not in may_skip}
+    if refused:
+        text = "\n".join(f"{world}: {name}: {reason}" for name, reason in refused.items())
+        names = ", ".join(f'"{name}"' for name in refused)
+        raise HostError(text, hint=f"or let the release skip what needs it: [acceptance] may_skip = [{names}]")
+
+
+def find_reason(world: str, needs: Iterable[str], lacks: Mapping[str, str]) -> str:
+    """Return why a scenario cannot run, empty if it can."""
+    from tproxy_rpms.acceptance.capability import WORLD_NEEDS
+
+    return "; ".join(f"{name}: {lacks[name]}" for name in (*WORLD_NEEDS[world], *needs) if name in lacks)
+
+
+@contextmanager
+def open_world(world: str, cast: Cast, *, lacks: Mapping[str, str], logs: Path) -> Iterator[World]:
+    """Make the hosts' folders, and open the world that they are in."""
+    with tempfile.TemporaryDirectory(prefix="tproxy-rpms-accept-") as name:
+        scratch = Path(name)
+        log = logs / "hosts.log"
+        log.unlink(missing_ok=True)
+        try:
+            plain = make_root(scratch / "plain", busybox=cast.busybox, log=log)
+            proxy = make_root(
+                scratch / "proxy", busybox=cast.busybox, log=log, rpms=cast.rpms, archive=cast.archive, programs=cast.programs
+            )
+            roots = {"client": plain, "proxy": proxy, "server": plain}
+            with enter(world, roots, cast, scratch=scratch, logs=logs, lacks=lacks) as opened:
+                yield opened
+        finally:
+            for folder in ("plain", "proxy", "boot"):
+                remove_root(scratch / folder)
+
+
+def enter(
+    world: str, roots: Mapping[str, Path], cast: Cast, *, scratch: Path, logs: Path, lacks: Mapping[str, str]
+) -> AbstractContextManager[World]:
+    """Return the world of a name."""
+    if world == "namespaces":
+        from tproxy_rpms.acceptance.namespaces import open_namespaces
+
+        # Each host has files of its own.
+        roots = {**roots, "server": make_root(scratch / "server", busybox=cast.busybox, log=logs / "hosts.log")}
+        return open_namespaces(roots, arch=cast.arch, host=cast.host, scratch=scratch, lacks=lacks)
+    from tproxy_rpms.acceptance.machines import open_machines
+
+    if cast.kernel is None:
+        raise HostError("machines: the release has no kernel to boot", hint='[acceptance] worlds = ["namespaces"]')
+    boot = make_root(scratch / "boot", busybox=cast.busybox, log=logs / "hosts.log", rpms=[cast.kernel])
+    return open_machines(roots, arch=cast.arch, boot=boot, host=cast.host, scratch=scratch, logs=logs, lacks=lacks)
+
+
+def run_scenario(name: str, world: World, *, folder: Path, tell: Callable[[str], None]) -> Finding:
+    """Run one scenario, and keep its packets if it fails."""
+    scenario, clock = load_scenario(name), time.monotonic()
+    trial = Trial(logs=folder, tell=lambda check: tell(describe_check(name, check)))
+    finding = Finding(scenario=name, about=describe(scenario))
+    with world.capture(name, folder) as captured:
+        try:
+            scenario.run(world, trial)
+        except TrialError:
+            pass  # the check that failed says it
+        except (NodeError, HostError) as error:
+            finding = replace(finding, error=str(error))
+    finding = replace(
+        finding, seconds=round(time.monotonic() - clock, 1), checks=tuple(trial.checks), series=tuple(trial.series)
+    )
+    if finding.passed:
+        for path in captured:
+            path.unlink()
+        return finding
+    return replace(finding, capture=tuple(path.name for path in captured))
+
+
+def describe_check(name: str, check: Check) -> str:
+    """Return a check as one line, and more of one that failed."""
+    if check.holds:
+        return f"  ok    {name}: {check.name}"
+    told = "\n".join(f"        {line}" for line in check.detail.splitlines()[-20:])
+    return f"  FAIL  {name}: {check.name}\n{told}"

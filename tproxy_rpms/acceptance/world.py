@@ -1,0 +1,102 @@
+"""Where scenarios run: a client, a proxy and a server around a router, and what that place can and cannot do."""
+
+import re
+import shlex
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from tproxy_rpms.acceptance.node import Node
+
+# How a router sends web traffic to the proxy: not at all, by its own rules, or as a cache has asked for by WCCP.
+Redirect = Literal["off", "static", "wccp"]
+Forwarding = Literal["gre", "plain gre", "l2"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redirected:
+    """What a router has redirected by WCCP.
+
+    Fields:
+        services: service → addresses of the caches that serve it. packets: service → how many packets were sent to one.
+    """
+
+    services: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    packets: Mapping[int, int] = field(default_factory=dict)
+
+
+class World(Protocol):
+    """A small network.
+
+    Fields:
+        client, proxy, server: its hosts. lacks: capability → why it is not there, and the cure.
+        forwardings: how its router can redirect. host: paths of the proxy's own.
+    """
+
+    name: str
+    client: Node
+    proxy: Node
+    server: Node
+    lacks: Mapping[str, str]
+    forwardings: tuple[Forwarding, ...]
+    host: "ProxyHost"
+
+    def redirect(self, how: Redirect, *, forwarding: Forwarding = "l2", password: str = "") -> None:
+        """Have the router redirect web traffic so."""
+
+    def redirected(self) -> Redirected:
+        """Return what the router has redirected by WCCP."""
+
+    def capture(self, name: str, folder: Path) -> AbstractContextManager[list[Path]]:
+        """Capture packets while the context lasts; yields the list that then holds the files."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProxyHost:
+    """Where a proxy host has what scenarios touch, and the versions of what it runs."""
+
+    config: str
+    squid: str
+    iptables: str
+    kernel: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Response:
+    """What a client got: the status of its program, headers in lower case, and the body. `said` is all that was told."""
+
+    ended: int
+    headers: Mapping[str, str]
+    body: str
+    said: str
+
+    def field(self, name: str) -> str:
+        """Return a line `NAME=…` of the body, empty if there is none."""
+        match = re.search(rf"^{re.escape(name)}=(.*)$", self.body, re.MULTILINE)
+        return match[1].strip() if match else ""
+
+
+def fetch(node: Node, url: str, *, proxy: str = "", patience: int = 20) -> Response:
+    """Fetch a page with the node's wget, through an explicit proxy (`http://HOST:PORT`) if one is named."""
+    through = f"export http_proxy={shlex.quote(proxy)}\n" if proxy else "unset http_proxy\n"
+    answer = node.run(
+        f"{through}wget -S -T {patience} -O /tmp/body {shlex.quote(url)} 2>&1\nended=$?\n"
+        "echo ==\ncat /tmp/body 2>/dev/null\nrm -f /tmp/body\nexit $ended",
+        seconds=patience + 40,
+    )
+    head, _, body = answer.text.partition("==\n")
+    headers = {name.lower(): value for name, value in re.findall(r"^\s+([A-Za-z0-9-]+): (.*)$", head.replace("\r", ""), re.MULTILINE)}
+    return Response(ended=answer.status, headers=headers, body=body, said=answer.text)
+
+
+def wait_until(holds: Callable[[], bool], *, seconds: float, pause: float = 0.5) -> bool:
+    """Ask again and again until something holds; False when the time is up."""
+    stop = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > stop:
+            return False
+        time.sleep(pause)
+    return True

@@ -1,0 +1,188 @@
+"""Show that the packages proxy: scenarios in namespaces of this host, and in virtual machines with the cut's own kernel.
+
+Runs go one after the other, so that one does not slow down what another measures.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tproxy_rpms.errors import AcceptanceError, GateError, UserError
+from tproxy_rpms.release.model import Arch
+from tproxy_rpms.store import digest_code, read_outputs
+from tproxy_rpms.tasks.cut import Cut
+from tproxy_rpms.tasks.step import Step
+
+if TYPE_CHECKING:
+    from tproxy_rpms.acceptance.run import Cast
+    from tproxy_rpms.acceptance.verdict import Verdict
+    from tproxy_rpms.acceptance.world import ProxyHost
+
+ROOMS = ("acceptance", "acceptance/scenarios", "acceptance/router", "acceptance/wccp", "acceptance/static", "acceptance/busybox")
+
+_one_at_a_time = threading.Lock()
+
+
+def create(cut: Cut) -> Iterator[Step]:
+    """Yield a step for each world and arch."""
+    for world in cut.release.acceptance.worlds:
+        for arch in cut.release.arches:
+            yield Step(
+                stage="accept",
+                name=f"{world}:{arch}",
+                doc=f"{arch}, in {world}",
+                after=tuple(":".join(cut.finished_by(name, arch)) for name in cut.release.packages),
+                inputs=partial(inputs, cut, world, arch),
+                run=partial(run, cut, world, arch),
+            )
+
+
+def inputs(cut: Cut, world: str, arch: Arch) -> dict[str, object]:
+    """What shapes a verdict: the packages, the scenarios, and in namespaces the host."""
+    host = [os.uname().release, os.geteuid() == 0] if world == "namespaces" else []
+    return {
+        "packages": list_packages(cut, arch),
+        "acceptance": asdict(cut.release.acceptance),
+        "userland": cut.release.target.userland,
+        "host": host,
+        "code": digest_code(*ROOMS),
+    }
+
+
+def list_packages(cut: Cut, arch: Arch) -> dict[str, str]:
+    """Return the RPMs of an arch as they go into the repository, file → hex SHA-256."""
+    names = cut.release.packages
+    return {file: digest for name in names for file, digest in cut.recorded(*cut.finished_by(name, arch)).items()}
+
+
+def run(cut: Cut, world: str, arch: Arch) -> tuple[Path, ...]:
+    """Run the scenarios, and leave verdict and page. Raises AcceptanceError for what does not hold."""
+    from tproxy_rpms.acceptance.run import accept
+    from tproxy_rpms.acceptance.verdict import write_verdict
+    from tproxy_rpms.console import write_line
+
+    path = cut.acceptance / f"{world}-{arch}.json"
+    folder = path.with_suffix("")
+    with _one_at_a_time:
+        names = choose_scenarios(cut)
+        folder.mkdir(parents=True, exist_ok=True)
+        for capture in folder.glob("*.pcap"):
+            capture.unlink()
+        verdict = accept(
+            cut.release.name, world, names, assemble(cut, world, arch, folder),
+            packages=list_packages(cut, arch), may_skip=cut.release.acceptance.may_skip,
+            folder=folder, tell=partial(write_line, sys.stdout),
+        )  # fmt: skip
+        write_verdict(path, verdict)
+        write_page(cut)
+    for finding in verdict.findings:
+        if finding.skipped:
+            write_line(sys.stdout, f"  skip  {finding.scenario}: {finding.skipped}")
+    if not verdict.passed:
+        raise AcceptanceError(verdict.list_failures(), hint=f"what was seen: {cut.acceptance / 'index.html'}; packets and logs: {folder}")
+    return (path,)
+
+
+def choose_scenarios(cut: Cut) -> tuple[str, ...]:
+    """Return the scenarios that the release asks for. Raises UserError for one that is not there."""
+    from tproxy_rpms.acceptance.scenarios import list_scenarios
+    from tproxy_rpms.release.table import suggest
+
+    known = list_scenarios()
+    chosen = cut.release.acceptance.scenarios or known
+    unknown = [f"acceptance.scenarios: there is no {name!r}{suggest(name, known)}" for name in chosen if name not in known]
+    if unknown:
+        raise UserError("\n".join(f"{cut.release.files[-1]}: {line}" for line in unknown), hint=f"there are {', '.join(known)}")
+    return chosen
+
+
+def assemble(cut: Cut, world: str, arch: Arch, folder: Path) -> "Cast":
+    """Return what a run is made of: the packages of an arch, and the system that they run on."""
+    from tproxy_rpms.acceptance.busybox import make_busybox
+    from tproxy_rpms.acceptance.run import Cast
+
+    release = cut.release
+    kernels = {name for name, package in release.packages.items() if package.kconfig}
+    rpms = {name: list(read_outputs(cut.stamp(*cut.finished_by(name, arch)))) for name in release.packages}
+    (kernel,) = [path for name in kernels for path in rpms[name] if "-devel-" not in path.name and "-headers-" not in path.name] or [None]
+    archive = make_userland(cut, arch, folder)
+    return Cast(
+        arch=arch,
+        rpms=tuple(path for name in release.packages if name not in kernels for path in rpms[name] if "-devel-" not in path.name),
+        kernel=kernel,
+        busybox=make_busybox(arch, cache=cut.cache),
+        archive=archive,
+        programs=None,
+        host=describe_host(cut, world),
+    )
+
+
+def make_userland(cut: Cut, arch: Arch, folder: Path) -> Path:
+    """Return the archive of the target's own system. Raises UserError if the builder makes none."""
+    from tproxy_rpms.builders import Settler
+
+    if not isinstance(cut.builder, Settler):
+        raise UserError(f"{cut.release.name}: the {cut.release.builder} builder makes no system to try packages in")
+    return cut.builder.make_userland(arch, log=folder / "userland.log")
+
+
+def describe_host(cut: Cut, world: str) -> "ProxyHost":
+    """Return the proxy's paths, and the versions of what it runs."""
+    from tproxy_rpms.acceptance.world import ProxyHost
+    from tproxy_rpms.sources.fetched import read_fetched
+
+    release = cut.release
+    versions = {
+        package.spec: read_fetched(cut.sources, package.sources[0]).version
+        for package in release.packages.values()
+        if package.sources
+    }
+    for spec in ("squid", "iptables"):
+        if spec not in versions:
+            raise UserError(f"{release.files[-1]}: packages: no {spec}", hint="an acceptance run needs squid, iptables and tproxy-host")
+    kernel = os.uname().release if world == "namespaces" else versions.get("kernel", "")
+    return ProxyHost(
+        config=f"{release.target.traits['service_config']}/tproxy",
+        squid=versions["squid"],
+        iptables=versions["iptables"],
+        kernel=kernel,
+    )
+
+
+def list_verdicts(cut: Cut) -> "list[tuple[Path, Verdict]]":
+    """Return the verdicts that are about the packages as they are now, with their files."""
+    from tproxy_rpms.acceptance.verdict import read_verdict
+
+    found = []
+    for world in cut.release.acceptance.worlds:
+        for arch in cut.release.arches:
+            path = cut.acceptance / f"{world}-{arch}.json"
+            if path.is_file():
+                verdict = read_verdict(path)
+                if verdict.packages == list_packages(cut, arch):
+                    found.append((path, verdict))
+    return found
+
+
+def require_accepted(cut: Cut) -> None:
+    """Raise GateError unless every arch was accepted in a world, and none was refused in any."""
+    verdicts = [verdict for _, verdict in list_verdicts(cut)]
+    passed = {verdict.arch for verdict in verdicts if verdict.word == "passed"}
+    findings = [failure for verdict in verdicts for failure in verdict.list_failures()]
+    findings += [f"{arch}: no acceptance run of these packages has passed" for arch in cut.release.arches if arch not in passed]
+    if findings:
+        raise GateError(findings, hint="publishing.demand asks for it: run doit accept")
+
+
+def write_page(cut: Cut) -> None:
+    """Write the page of all verdicts that are about the packages as they are now."""
+    from tproxy_rpms.acceptance.report import render_page
+    from tproxy_rpms.store import write_whole
+
+    verdicts = [verdict for _, verdict in list_verdicts(cut)]
+    write_whole(cut.acceptance / "index.html", render_page(verdicts, title=f"{cut.release.name}: acceptance"))
