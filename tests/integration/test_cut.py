@@ -18,6 +18,9 @@ from typing import cast
 import pytest
 import rpm
 
+from tproxy_rpms.acceptance.busybox.userland import make_busybox
+from tproxy_rpms.acceptance.guest import QEMU, run_guest
+from tproxy_rpms.acceptance.payload import unpack_rpms
 from tproxy_rpms.builders.root import RootStore
 from tproxy_rpms.errors import HostError
 from tproxy_rpms.kernel.audit import read_config
@@ -26,9 +29,6 @@ from tproxy_rpms.release.model import RPM_ARCH, Arch, Package
 from tproxy_rpms.tasks.kconfig import fragment_paths
 
 from .finished import FinishedCut, run_in_root, unpack_root
-from .guest import QEMU, run_guest
-from .payload import unpack_rpms
-from .userland import make_busybox
 
 ROOT = Path(__file__).parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tproxy-rpms"
@@ -268,7 +268,7 @@ def busybox(arch: Arch) -> Path:
     if shutil.which(QEMU[arch][0]) is None:
         pytest.skip(f"no {QEMU[arch][0]} on this host")
     try:
-        return make_busybox(arch, cache=CACHE)
+        return make_busybox(arch, root=ROOT, cache=CACHE)
     except HostError as error:
         pytest.skip(f"no busybox for {arch} from the host's archive: {error.message}")
 

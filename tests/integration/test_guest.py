@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from .guest import read_answers, render_commands, write_archive
+from tproxy_rpms.acceptance.guest import GuestError, read_answers, render_commands, write_archive
 
 
 def test_cpio_reads_the_archive_with_its_device_nodes() -> None:
@@ -29,6 +29,6 @@ def test_answers_are_what_the_shell_printed_between_the_lines() -> None:
 def test_a_command_without_an_answer_is_named() -> None:
     commands = ["true", "panic"]
     said = subprocess.run(["sh"], input=render_commands(commands[:1]), check=True, capture_output=True, text=True).stdout
-    with pytest.raises(AssertionError, match=r"(?s)no answer to 'panic'.*Kernel panic") as caught:
+    with pytest.raises(GuestError, match=r"(?s)no answer to 'panic'.*Kernel panic") as caught:
         read_answers(commands, f"{said}<1<\nKernel panic")
     assert "true" not in str(caught.value).splitlines()[0]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tproxy_rpms.acceptance.payload import unpack_rpms
+
 from .finished import FinishedCut
-from .payload import unpack_rpms
 
 SCRIPT = Path(__file__).parents[2] / "specs" / "files" / "iptables"
 

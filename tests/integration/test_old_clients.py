@@ -8,12 +8,12 @@ from typing import cast
 
 import pytest
 
+from tproxy_rpms.acceptance.payload import unpack_rpms
 from tproxy_rpms.gates.gate import check_artifacts
 from tproxy_rpms.publish.snapshots import roll_back
 
 from .finished import FinishedCut
 from .oldclient import check_key, check_rpm, read_key, read_mirrorlist, read_repository
-from .payload import unpack_rpms
 from .server import serve_folder
 from .site import Site, make_site
 

@@ -1,4 +1,4 @@
-"""A virtual machine for tests: a kernel, an initramfs of busybox, and what the machine answers on its serial console."""
+"""A virtual machine: a kernel, an initramfs of busybox, and what the machine answers on its serial console."""
 
 import gzip
 import os
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from stat import S_IFCHR, S_IFDIR, S_IFREG
 
+from tproxy_rpms.errors import BuildError
+from tproxy_rpms.process import clean_environment, require_tool
 from tproxy_rpms.release.model import Arch
 
 QEMU: Mapping[Arch, tuple[str, str]] = {"x86_64": ("qemu-system-x86_64", "kvm64"), "i386": ("qemu-system-i386", "kvm32")}
@@ -32,6 +34,10 @@ exec setsid cttyhack sh -i
 """
 
 
+class GuestError(BuildError):
+    """A virtual machine did not come up, went off too early, or left a command without an answer."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """What became of one command in the guest: its exit status, and all that it printed."""
@@ -50,7 +56,7 @@ def run_guest(
         files: place in the guest → file, beside busybox. scratch: a folder for the initramfs.
         seconds: how long the machine may take to boot, and then to answer.
 
-    Raises TimeoutError or AssertionError with the end of what the console said.
+    Raises GuestError with the end of what the console said.
     """
     initramfs = scratch / "initramfs"
     content: dict[str, bytes] = {place: path.read_bytes() for place, path in files.items()}
@@ -68,11 +74,12 @@ def render_commands(commands: Sequence[str]) -> str:
 
 
 def read_answers(commands: Sequence[str], said: str) -> dict[str, Answer]:
-    """Return command → answer out of what the console said. Raises AssertionError for a command without an answer."""
+    """Return command → answer out of what the console said. Raises GuestError for a command without an answer."""
     answers = {}
     for number, command in enumerate(commands):
         match = re.search(rf"^<{number}<\n(?P<text>.*?)^>{number}> (?P<status>\d+)$", said, re.DOTALL | re.MULTILINE)
-        assert match, f"no answer to {command!r}; the console's end:\n{said[-3000:]}"
+        if match is None:
+            raise GuestError(f"no answer to {command!r}; the console's end:\n{said[-3000:]}")
         answers[command] = Answer(status=int(match["status"]), text=match["text"].strip())
     return answers
 
@@ -110,12 +117,15 @@ def talk_to_guest(kernel: Path, initramfs: Path, *, arch: Arch, line: str, secon
     """
     program, cpu = QEMU[arch]
     argv = [
-        program, "-nographic", "-no-reboot", "-accel", "tcg", "-cpu", cpu, "-m", "512", "-nic", "none",
+        require_tool(program, package="qemu-system-x86"), "-nographic", "-no-reboot", "-accel", "tcg", "-cpu", cpu,
+        "-m", "512", "-nic", "none",
         "-kernel", os.fspath(kernel), "-initrd", os.fspath(initramfs),
         "-append", "console=ttyS0 panic=1 no_timer_check rdinit=/init",
     ]  # fmt: skip
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as guest:
-        assert guest.stdin and guest.stdout
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, env=clean_environment()) as guest:
+        assert guest.stdin is not None
+        assert guest.stdout is not None
         said = b""
         try:
             os.set_blocking(guest.stdout.fileno(), False)
@@ -131,9 +141,9 @@ def talk_to_guest(kernel: Path, initramfs: Path, *, arch: Arch, line: str, secon
 def wait_for(guest: "subprocess.Popen[bytes]", said: bytes, word: bytes | None, seconds: float) -> bytes:
     """Read the console until it has said `word`, or without a word until the machine is off.
 
-    Raises TimeoutError or AssertionError with what was said when that does not come.
+    Raises GuestError with what was said when that does not come.
     """
-    assert guest.stdout
+    assert guest.stdout is not None
     stop = time.monotonic() + seconds
     while time.monotonic() < stop:
         piece = guest.stdout.read()
@@ -142,7 +152,8 @@ def wait_for(guest: "subprocess.Popen[bytes]", said: bytes, word: bytes | None, 
             return said
         if guest.poll() is not None:
             said += guest.stdout.read() or b""
-            assert word is None, f"the machine went off too early; the console's end:\n{said.decode(errors='replace')[-3000:]}"
+            if word is not None:
+                raise GuestError(f"the machine went off too early; the console's end:\n{said.decode(errors='replace')[-3000:]}")
             return said
         time.sleep(0.1)
-    raise TimeoutError(said.decode(errors="replace")[-2000:])
+    raise GuestError(f"no end after {seconds:g} seconds; the console's end:\n{said.decode(errors='replace')[-3000:]}")

@@ -1,0 +1,1 @@
+"""The userland of guests: a static busybox, its spec and its configuration."""
