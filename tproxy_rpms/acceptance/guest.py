@@ -6,10 +6,10 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from stat import S_IFCHR, S_IFDIR, S_IFREG
 
+from tproxy_rpms.acceptance.node import Answer
 from tproxy_rpms.errors import BuildError
 from tproxy_rpms.process import clean_environment, require_tool
 from tproxy_rpms.release.model import Arch
@@ -18,7 +18,8 @@ QEMU: Mapping[Arch, tuple[str, str]] = {"x86_64": ("qemu-system-x86_64", "kvm64"
 
 # Kernels before 2.6.32 make no device nodes themselves: the initramfs brings them, with their numbers.
 DEVICES: Mapping[str, tuple[int, int]] = {
-    "dev/console": (5, 1), "dev/null": (1, 3), "dev/tty": (5, 0), "dev/ttyS0": (4, 64), "dev/zero": (1, 5),
+    "dev/console": (5, 1), "dev/full": (1, 7), "dev/null": (1, 3), "dev/random": (1, 8), "dev/tty": (5, 0), "dev/ttyS0": (4, 64),
+    "dev/ttyS1": (4, 65), "dev/urandom": (1, 9), "dev/zero": (1, 5),
 }  # fmt: skip
 
 PROMPT = b"guest# "
@@ -36,14 +37,6 @@ exec setsid cttyhack sh -i
 
 class GuestError(BuildError):
     """A virtual machine did not come up, went off too early, or left a command without an answer."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What became of one command in the guest: its exit status, and all that it printed."""
-
-    status: int
-    text: str
 
 
 def run_guest(

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tproxy_rpms.acceptance.guest import write_archive
+from tproxy_rpms.acceptance.guest import QEMU, write_archive
 from tproxy_rpms.acceptance.network import NETWORK, Link
 from tproxy_rpms.acceptance.node import PATIENCE, Answer, NodeError
 from tproxy_rpms.acceptance.router import Router, start_router
@@ -24,8 +24,6 @@ from tproxy_rpms.process import clean_environment, require_tool, run_command
 from tproxy_rpms.release.model import Arch
 
 INIT = Path(__file__).with_name("init.sh")
-
-QEMU: Mapping[Arch, tuple[str, str]] = {"x86_64": ("qemu-system-x86_64", "kvm64"), "i386": ("qemu-system-i386", "kvm32")}
 
 # Seconds that a guest may take to boot, emulated and beside others.
 BOOT = 300

@@ -26,6 +26,7 @@ STAGES = (
     "gate",
     "sign",
     "client",
+    "accept",
     "repo",
     "record",
     "publish",

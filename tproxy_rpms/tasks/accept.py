@@ -103,7 +103,7 @@ def choose_scenarios(cut: Cut) -> tuple[str, ...]:
 
 def assemble(cut: Cut, world: str, arch: Arch, folder: Path) -> "Cast":
     """Return what a run is made of: the packages of an arch, and the system that they run on."""
-    from tproxy_rpms.acceptance.busybox import make_busybox
+    from tproxy_rpms.acceptance.busybox.userland import make_busybox
     from tproxy_rpms.acceptance.run import Cast
 
     release = cut.release
@@ -115,7 +115,7 @@ def assemble(cut: Cut, world: str, arch: Arch, folder: Path) -> "Cast":
         arch=arch,
         rpms=tuple(path for name in release.packages if name not in kernels for path in rpms[name] if "-devel-" not in path.name),
         kernel=kernel,
-        busybox=make_busybox(arch, cache=cut.cache),
+        busybox=make_busybox(arch, root=cut.root, cache=cut.cache),
         archive=archive,
         programs=None,
         host=describe_host(cut, world),
