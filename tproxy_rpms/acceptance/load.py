@@ -14,7 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 # Bytes of the longest body, and seconds that one answer may take.
 LONGEST = 32 * 1024
@@ -161,7 +161,7 @@ def main(words: Sequence[str]) -> None:
     host, port, connections, requests, *proxy = words[1:]
     told = asyncio.run(fetch(host, int(port), int(connections), int(requests), (proxy[0], int(proxy[1])) if proxy else None))
     latencies = percentiles(told.latencies)
-    print(json.dumps(asdict(told) | {"latencies": latencies}))
+    print(json.dumps(vars(told) | {"latencies": latencies}))
 
 
 if __name__ == "__main__":

@@ -144,6 +144,7 @@ def run_scenario(name: str, world: World, *, folder: Path, tell: Callable[[str],
             pass  # the check that failed says it
         except (NodeError, HostError) as error:
             finding = replace(finding, error=str(error))
+            tell(f"  FAIL  {name}: {error}")
     finding = replace(
         finding, seconds=round(time.monotonic() - clock, 1), checks=tuple(trial.checks), series=tuple(trial.series)
     )

@@ -26,7 +26,7 @@ cat > /srv/cgi-bin/made <<'PAGE'
 #!/bin/busybox sh
 made=$(($(cat /tmp/made 2>/dev/null || echo 0) + 1))
 echo $made > /tmp/made
-printf 'Content-Type: text/plain\\r\\nCache-Control: max-age=3600\\r\\n\\r\\n'
+printf 'Content-Type: text/plain\\r\\nCache-Control: max-age=3600\\r\\nDate: %s\\r\\n\\r\\n' "$(date -u '+%a, %d %b %Y %H:%M:%S GMT')"
 echo "made=$made"
 PAGE
 chmod 755 /srv/cgi-bin/*
