@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from typing import Literal
 
-from .assignment import Assignment, AssignmentKey, HashAssignment
+from .assignment import CACHES, Assignment, AssignmentKey, HashAssignment
 from .component import (
     ASSIGNMENT,
     FORWARDING,
@@ -80,9 +80,13 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceState:
-    """A service group now: caches that are usable, those of them that packets are assigned to, and buckets (values) of each."""
+    """A service group now: its description, caches that are usable, those of them that packets are assigned to.
+
+    `shares` and `forwarding` go with `assigned`: buckets or values of each cache, and "gre" or "l2".
+    """
 
     service: str
+    definition: Service
     change: int
     usable: tuple[str, ...]
     assigned: tuple[str, ...]
@@ -136,6 +140,7 @@ class Engine:
     """Router `address` in every group of `services` (any, if None). Bad messages are counted, told as events, and not answered.
 
     One forwarding method is offered, both methods of assignment and of return. With a password all messages have MD5 security.
+    `refused` and `happened` count bad messages and events.
     """
 
     def __init__(
@@ -144,6 +149,7 @@ class Engine:
     ) -> None:  # fmt: skip
         self.address = address
         self.refused = 0
+        self.happened = 0
         self._forwarding: Forwarding = forwarding
         self._password = password
         self._timers = timers or Timers()
@@ -207,6 +213,8 @@ class Engine:
         group = self._find_group(service)
         echoed = next((one.receive_id for one in view.routers if one.router == self.address), 0)
         cache = group.caches.get(source)
+        if cache is None and len(group.caches) == CACHES:
+            raise MessageError(f"HERE_I_AM: service {service.key.name} has {CACHES} caches already")
         if cache is None:
             cache = group.caches[source] = _Cache(identity=identity, sent_to=sent_to, heard=now)
             self._tell(now, "heard", service.key, source)
@@ -321,6 +329,7 @@ class Engine:
     def _tell(
         self, now: float, kind: EventKind, key: ServiceKey | None = None, cache: IPv4Address | str = "", detail: str = ""
     ) -> None:  # fmt: skip
+        self.happened += 1
         self._events.append(Event(when=now, kind=kind, service=key.name if key else "", cache=str(cache), detail=detail))
 
 
@@ -354,7 +363,7 @@ def describe_group(key: ServiceKey, group: _Group) -> ServiceState:
     shares = group.assignment.shares() if group.assignment else {}
     assigned = [address for address in group.usable if shares.get(address)]
     return ServiceState(
-        service=key.name, change=group.change, usable=tuple(str(address) for address in group.usable),
+        service=key.name, definition=group.service, change=group.change, usable=tuple(str(address) for address in group.usable),
         assigned=tuple(str(address) for address in assigned), shares=tuple(shares[address] for address in assigned),
         forwarding=tuple(group.caches[address].forwarding for address in assigned),
     )  # fmt: skip
