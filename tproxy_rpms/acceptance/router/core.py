@@ -69,9 +69,11 @@ class Core:
         self._identification = itertools.count(1)
         self.switch(redirect)
 
-    def switch(self, mode: Mode) -> None:
-        """Change what is redirected from now on. WCCP starts anew, without caches; in other modes its messages are ignored."""
+    def switch(self, mode: Mode, *, forwarding: Method | None = None, password: str | None = None) -> None:
+        """Change what is redirected from now on, and how if that is named; see `Router.switch`."""
         self.mode = mode
+        self._forwarding = self._forwarding if forwarding is None else forwarding
+        self._password = self._password if password is None else password
         self.engine = Engine(
             address=IPv4Address(self.network.proxy.router), forwarding="l2" if self._forwarding == "l2" else "gre",
             password=self._password, timers=self._timers, services=SERVICES,

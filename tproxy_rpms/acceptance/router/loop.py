@@ -126,12 +126,15 @@ class Router:
                 os.close(pipe)
         self._check()
 
-    def switch(self, mode: Mode) -> None:
-        """Change what is redirected: "wccp" (which starts without caches), "static" or "off"."""
+    def switch(self, mode: Mode, *, forwarding: Method | None = None, password: str | None = None) -> None:
+        """Change what is redirected: "wccp" (which starts anew, without caches), "static" or "off", whose WCCP is silent.
+
+        `forwarding` and `password` stay as they are if they are None.
+        """
         if mode not in MODES:
             raise ValueError(f"a router redirects by one of {MODES}")
         with self._lock:
-            self._core.switch(mode)
+            self._core.switch(mode, forwarding=forwarding, password=password)
 
     def snapshot(self) -> Snapshot:
         """Return counters, services with their usable caches, and events, as they are now. Raises HostError if it failed."""
