@@ -7,7 +7,6 @@ import os
 import shutil
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -17,7 +16,7 @@ from pathlib import Path
 from tproxy_rpms.acceptance.guest import QEMU, write_archive
 from tproxy_rpms.acceptance.network import NETWORK, Link
 from tproxy_rpms.acceptance.node import PATIENCE, Answer, NodeError
-from tproxy_rpms.acceptance.router import Router, start_router
+from tproxy_rpms.acceptance.router import Router
 from tproxy_rpms.acceptance.userland import as_root
 from tproxy_rpms.acceptance.world import Forwarding, ProxyHost, Redirect, Redirected
 from tproxy_rpms.process import clean_environment, require_tool, run_command
@@ -105,14 +104,20 @@ class MachineWorld:
     lacks: Mapping[str, str] = field(default_factory=dict)
     name: str = "machines"
     forwardings: tuple[Forwarding, ...] = ("gre", "plain gre", "l2")
+    forwarding: Forwarding = "gre"
 
     def redirect(self, how: Redirect, *, forwarding: Forwarding = "l2", password: str = "") -> None:
         """Have the router redirect so; see the protocol."""
+        self.forwarding = forwarding
         self.router.switch(how, forwarding=forwarding, password=password)
 
     def redirected(self) -> Redirected:
         """Return what the router has redirected by WCCP; see the protocol."""
-        raise NotImplementedError
+        seen = self.router.snapshot()
+        services = {state.service: state.assigned for state in seen.services}
+        packets = {service: seen.redirected(service, self.forwarding) for service in services}
+        said = [*(str(event) for event in seen.events[-20:]), *(str(one) for one in (*seen.redirections, *seen.drops))]
+        return Redirected(services=services, packets=packets, said="\n".join(said))
 
     @contextmanager
     def capture(self, name: str, folder: Path) -> Iterator[list[Path]]:
@@ -138,8 +143,10 @@ def open_machines(
     Raises NodeError with the end of a console if a guest does not come up.
     """
     (kernel,) = boot.glob("boot/vmlinuz-*")
+    # As the package's scriptlet does on a host that it is installed on.
+    run_command([*as_root(), require_tool("depmod", package="kmod"), "-b", str(boot), kernel.name.removeprefix("vmlinuz-")])
     initrds = {folder: pack_root(folder, boot, scratch) for folder in {*roots.values()}}
-    with start_router(NETWORK, redirect="off") as router, ExitStack() as stack:
+    with Router(NETWORK) as router, ExitStack() as stack:
         started = {
             link.name: stack.enter_context(
                 start_guest(

@@ -3,18 +3,17 @@
 Nothing of it has a name on the host: each node is a process that holds its namespaces, and all goes when that ends.
 """
 
-import json
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tproxy_rpms.acceptance.network import NETWORK, Link
 from tproxy_rpms.acceptance.node import PATIENCE, Answer, NodeError
+from tproxy_rpms.acceptance.wccp.namespace import NamespaceRouter
 from tproxy_rpms.acceptance.world import Forwarding, ProxyHost, Redirect, Redirected
 from tproxy_rpms.errors import HostError
 from tproxy_rpms.process import OverdueError, clean_environment, require_tool, run_command
@@ -36,6 +35,11 @@ class Holder:
 
     name: str
     pid: int
+
+    @property
+    def netns(self) -> Path:
+        """The file that stands for the network namespace."""
+        return Path(f"/proc/{self.pid}/ns/net")
 
     def enter(self, *words: str) -> list[str]:
         """Return a command that runs in the network namespace alone, with the host's own files."""
@@ -78,7 +82,7 @@ class NamespaceWorld:
     lacks: dict[str, str] = field(default_factory=dict)
     name: str = "namespaces"
     forwardings: tuple[Forwarding, ...] = ("l2",)
-    speaker: "subprocess.Popen[str] | None" = None
+    speaker: NamespaceRouter | None = None
 
     def route(self, *words: str, check: bool = True) -> str:
         """Run the host's `ip` as the router."""
@@ -98,18 +102,24 @@ class NamespaceWorld:
 
     def speak(self, forwarding: Forwarding, password: str) -> None:
         """Start the router's side of WCCP in its namespace; it sets the same rules, for what caches have asked for."""
-        raise NotImplementedError
+        speaker = NamespaceRouter(
+            self.router.netns, address=NETWORK.proxy.router, forwarding="l2" if forwarding == "l2" else "gre", password=password,
+            interfaces={str(number): source for number, (source, _, _) in SERVICES.items()}, proxy_interface="proxy",
+        )  # fmt: skip
+        self.speaker = speaker.__enter__()
 
     def silence(self) -> None:
         """End the router's side of WCCP."""
         if self.speaker:
-            self.speaker.terminate()
-            self.speaker.wait(10)
+            self.speaker.__exit__(None, None, None)
             self.speaker = None
 
     def redirected(self) -> Redirected:
         """Return what the router has redirected by WCCP; see the protocol."""
-        raise NotImplementedError
+        if self.speaker is None:
+            return Redirected()
+        services = {line.service: line.assigned for line in self.speaker.services()}
+        return Redirected(services=services, said="\n".join(str(event) for event in self.speaker.events()[-20:]))
 
     @contextmanager
     def capture(self, name: str, folder: Path) -> Iterator[list[Path]]:

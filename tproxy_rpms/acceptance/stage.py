@@ -42,7 +42,7 @@ for table in mangle filter; do
 done | grep -v ' -P '
 ip rule show
 ip route show table 100 2>/dev/null
-ip link show | sed -n 's/^[0-9]*: \\([^:@]*\\).*/\\1/p'
+ip link show | sed -n 's/^[0-9]*: \\([^:@]*\\).*/\\1/p' | grep -vx -e gre0 -e gretap0 -e erspan0  # ip_gre brings these
 for path in ip_forward conf/all/rp_filter conf/default/rp_filter conf/eth0/rp_filter; do
     echo "$path $(cat /proc/sys/net/ipv4/$path)"
 done

@@ -21,11 +21,14 @@ class Redirected:
     """What a router has redirected by WCCP.
 
     Fields:
-        services: service → addresses of the caches that serve it. packets: service → how many packets were sent to one.
+        services: service ("80") → addresses of the caches that its packets go to.
+        packets: service → how many went to one as it was agreed on; empty where the router does not count.
+        said: what the router tells of it, for people.
     """
 
-    services: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
-    packets: Mapping[int, int] = field(default_factory=dict)
+    services: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    packets: Mapping[str, int] = field(default_factory=dict)
+    said: str = ""
 
 
 class World(Protocol):
