@@ -16,6 +16,7 @@ SUBPACKAGES = {
     "kernel": ("kernel", "kernel-devel"),
     "libcap2": ("libcap2", "libcap2-devel"),
     "squid": ("squid",),
+    "tproxy-host": ("tproxy-host",),
 }
 
 
@@ -55,8 +56,8 @@ class FinishedCut:
         return next((package for package in self.release.packages.values() if package.spec == spec), None)
 
     def version(self, package: Package) -> str:
-        """Upstream's version as the fetch has recorded it."""
-        return read_fetched(self.folder / "sources", package.sources[0]).version
+        """Upstream's version as the fetch has recorded it; of a package without sources, its own."""
+        return read_fetched(self.folder / "sources", package.sources[0]).version if package.sources else package.version
 
     def version_release(self, package: Package) -> str:
         """VERSION-RELEASE of a package's RPMs, which for a kernel is what `uname -r` says."""

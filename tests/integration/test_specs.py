@@ -44,14 +44,17 @@ ar rcU %{buildroot}/usr/share/probe/library.a member
 
 
 def render(release: Release, package: Package, folder: Path) -> Path:
-    source = release.sources[package.sources[0]]
-    version = source.version or VERSIONS[source.name]
-    tarball = folder / (source.filename or f"{source.name}-{version}.tar.xz")
-    with tarfile.open(tarball, "w:xz") as archive:
-        archive.addfile(tarfile.TarInfo(f"{package.name}-{version}/file"), io.BytesIO())
+    """The spec of a package, beside a stand-in for its first source, if it has sources."""
+    version, tarballs = package.version, []
+    if package.sources:
+        source = release.sources[package.sources[0]]
+        version = source.version or VERSIONS[source.name]
+        tarballs.append(folder / (source.filename or f"{source.name}-{version}.tar.xz"))
+        with tarfile.open(tarballs[0], "w:xz") as archive:
+            archive.addfile(tarfile.TarInfo(f"{package.name}-{version}/file"), io.BytesIO())
     files = [path.name for path in list_files(package, root=ROOT)]
     spec = folder / f"{package.name}.spec"
-    spec.write_text(render_spec(release, package, root=ROOT, version=version, sources=[tarball], files=files, patches=[]))
+    spec.write_text(render_spec(release, package, root=ROOT, version=version, sources=tarballs, files=files, patches=[]))
     return spec
 
 

@@ -95,6 +95,7 @@ def check_versions(release: Release, table: Table) -> None:
     refused = release.target.limits.version_refuses if release.target.limits else ""
     sources = {package.sources[0] for package in release.packages.values() if package.sources}
     versions = {f"sources.{name}.version": release.sources[name].version for name in sorted(sources & release.sources.keys())}
+    versions |= {f"packages.{package.name}.version": package.version for package in release.packages.values()}
     for key, version in {"revision": release.revision, **versions}.items():
         for character in sorted(set(version) & set(refused)):
             table.complain(

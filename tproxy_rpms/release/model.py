@@ -87,10 +87,11 @@ class Kconfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Package:
-    """A spec template (specs/`spec`.spec.j2) with what it is built from.
+    """A spec template (specs/`spec`.spec.j2) with what it is built from: `sources`, or files of the project alone.
 
     Fields:
         sources: names of the release's sources; the first gives the package its version.
+        version: of a package without sources, which is what specs/files/ has for it; empty with sources.
         patches: name of a folder under patches/, or empty.
         after: packages of this release that must be built before (their RPMs are offered to the build root).
         kconfig: for kernels only.
@@ -98,7 +99,8 @@ class Package:
 
     name: str
     spec: str
-    sources: tuple[str, ...]
+    sources: tuple[str, ...] = ()
+    version: str = ""
     patches: str = ""
     after: tuple[str, ...] = ()
     kconfig: Kconfig | None = None

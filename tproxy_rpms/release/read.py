@@ -15,6 +15,9 @@ ARCHES = ("x86_64", "i386")
 POLICIES = ("require", "report", "none")
 PROFILES = ("el5", "modern")
 
+# rpm's own rule (build/parsePreamble.c, rpmCharCheck).
+VERSION = r"[A-Za-z0-9._+~^]+"
+
 
 def read_source(name: str, table: Table) -> Source:
     """Return one source."""
@@ -116,15 +119,28 @@ def read_package(name: str, table: Table) -> Package:
     package = Package(
         name=name,
         spec=table.take("spec", str, name),
-        sources=table.texts("sources"),
+        sources=table.texts("sources", ()),
+        version=table.take("version", str, ""),
         patches=table.take("patches", str, ""),
         after=table.texts("after", ()),
         kconfig=read_kconfig(kconfig) if kconfig else None,
     )
-    if not package.sources:
-        table.complain("sources", "empty: the first source gives a package its version")
+    check_package(package, table)
     table.finish()
     return package
+
+
+def check_package(package: Package, table: Table) -> None:
+    """Complain of a package that has its version from nowhere or from two places, or would patch or configure nothing."""
+    if package.sources and package.version:
+        table.complain("version", "the first source gives a package its version: leave version or sources")
+    elif not package.sources and not package.version:
+        table.complain("sources", "missing: a package has sources, or a version if it is made of files of the project alone")
+    if package.version and not re.fullmatch(VERSION, package.version):
+        table.complain("version", f"{package.version!r} can be no version of an RPM: letters, digits and . _ + ~ ^ only")
+    for key in ("patches", "kconfig"):
+        if not package.sources and getattr(package, key):
+            table.complain(key, "the package has no sources that it could be for")
 
 
 def read_kconfig(table: Table) -> Kconfig:

@@ -68,7 +68,7 @@ def make_in(cut: Cut, package: Package, *, output: Path, surroundings: "Surround
         cut.release,
         package,
         root=cut.root,
-        version=fetched[0].version,
+        version=fetched[0].version if fetched else package.version,
         sources=sources,
         files=[path.name for path in files],
         patches=[path.name for path in patches],
