@@ -36,7 +36,9 @@ def probe(name: str, arch: Arch, busybox: Path) -> str:
             return "" if os.geteuid() == 0 else "not root: start as root"
         case "namespaces":
             tried = run_command(["unshare", "--mount", "--pid", "--net", "--fork", "true"], check=False)
-            return "" if tried.returncode == 0 else f"no namespaces here: use a host that is no container ({tried.stderr.strip()})"
+            return (
+                "" if tried.returncode == 0 else f"no namespaces here: use a host that is no container ({tried.stderr.strip()})"
+            )
         case "tproxy":
             return probe_tables()
         case "gre":

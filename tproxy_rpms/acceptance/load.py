@@ -58,12 +58,14 @@ def percentiles(latencies: Sequence[float]) -> dict[str, float]:
     ordered = sorted(latencies)
     if not ordered:
         return {}
-    return {str(percent): round(ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] * 1000, 2) for percent in PERCENTILES}
+    return {
+        str(percent): round(ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] * 1000, 2) for percent in PERCENTILES
+    }
 
 
 async def serve(port: int) -> None:
     """Serve until standard input ends."""
-    server = await asyncio.start_server(answer, "0.0.0.0", port, backlog=4096)  # noqa: S104  # a network of its own
+    server = await asyncio.start_server(answer, "0.0.0.0", port, backlog=4096)  # a network of its own
     print("ready", flush=True)
     async with server:
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)

@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tproxy_rpms.acceptance.guest import QEMU, write_archive
@@ -31,7 +31,16 @@ BOOT = 300
 MEMORY: Mapping[str, int] = {"client": 256, "proxy": 1024, "server": 256}
 
 # What of a kernel's modules a guest can have a use for.
-MODULES = ("net", "lib", "crypto", "arch", "drivers/virtio", "drivers/net/virtio_net*", "drivers/net/e1000", "drivers/net/ethernet/intel/e1000")
+MODULES = (
+    "net",
+    "lib",
+    "crypto",
+    "arch",
+    "drivers/virtio",
+    "drivers/net/virtio_net*",
+    "drivers/net/e1000",
+    "drivers/net/ethernet/intel/e1000",
+)
 
 
 @dataclass(kw_only=True)
@@ -101,8 +110,6 @@ class MachineWorld:
     router: Router
     host: ProxyHost
     scratch: Path
-    lacks: Mapping[str, str] = field(default_factory=dict)
-    name: str = "machines"
     forwardings: tuple[Forwarding, ...] = ("gre", "plain gre", "l2")
     forwarding: Forwarding = "gre"
 
@@ -132,7 +139,7 @@ class MachineWorld:
 
 @contextmanager
 def open_machines(
-    roots: Mapping[str, Path], *, arch: Arch, boot: Path, host: ProxyHost, scratch: Path, logs: Path, lacks: Mapping[str, str]
+    roots: Mapping[str, Path], *, arch: Arch, boot: Path, host: ProxyHost, scratch: Path, logs: Path
 ) -> Iterator[MachineWorld]:
     """Yield the network, booted.
 
@@ -151,15 +158,17 @@ def open_machines(
             link.name: stack.enter_context(
                 start_guest(
                     link, arch=arch, kernel=kernel, initrd=initrds[roots[link.name]], port=router.ports[link.name],
-                    number=number, scratch=scratch, console=logs / f"console-{link.name}.log",
+                    scratch=scratch, console=logs / f"console-{link.name}.log",
                 )
             )
-            for number, link in enumerate(NETWORK.links)
+            for link in NETWORK.links
         }  # fmt: skip
         stop = time.monotonic() + BOOT
         for node in started.values():
             node.expect_line(stop, b"ready")
-        yield MachineWorld(**started, router=router, host=host, scratch=scratch, lacks=dict(lacks))
+        yield MachineWorld(
+            client=started["client"], proxy=started["proxy"], server=started["server"], router=router, host=host, scratch=scratch
+        )
 
 
 def pack_root(folder: Path, boot: Path, scratch: Path) -> Path:
@@ -177,19 +186,21 @@ def pack_root(folder: Path, boot: Path, scratch: Path) -> Path:
 
 @contextmanager
 def start_guest(
-    link: Link, *, arch: Arch, kernel: Path, initrd: Path, port: int, number: int, scratch: Path, console: Path
+    link: Link, *, arch: Arch, kernel: Path, initrd: Path, port: int, scratch: Path, console: Path
 ) -> Iterator[MachineNode]:
     """Start a guest on its link, and end it with the context. Raises HostError if there is no QEMU."""
     program, cpu = QEMU[arch]
     agent = scratch / f"{link.name}.sock"
     words = f"tproxy.name={link.name} tproxy.address={link.host}/{link.prefix} tproxy.router={link.router}"
     argv = [
-        require_tool(program, package="qemu-system-x86"), "-nodefaults", "-display", "none", "-no-reboot", "-accel", "tcg", "-cpu", cpu,
+        require_tool(program, package="qemu-system-x86"), "-nodefaults", "-display", "none", "-no-reboot",
+        "-accel", "tcg", "-cpu", cpu,
         "-m", str(MEMORY[link.name]), "-kernel", os.fspath(kernel), "-initrd", os.fspath(initrd),
         # no_timer_check: a loaded host makes a guest panic otherwise.
         "-append", f"console=ttyS0 panic=1 no_timer_check rdinit=/init {words}",
         "-serial", f"file:{console}", "-chardev", f"socket,id=agent,path={agent},server=on,wait=off", "-serial", "chardev:agent",
-        "-netdev", f"socket,id=link,connect=127.0.0.1:{port}", "-device", f"virtio-net-pci,netdev=link,mac=52:54:00:77:00:0{number + 1}",
+        "-netdev", f"socket,id=link,connect=127.0.0.1:{port}",
+        "-device", f"virtio-net-pci,netdev=link,mac={link.host_mac}",
         "-object", f"filter-dump,id=dump,netdev=link,file={scratch / f'{link.name}.pcap'}",
     ]  # fmt: skip
     errors = scratch / f"{link.name}.qemu.log"

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tproxy_rpms.acceptance.network import NETWORK, Link
@@ -79,8 +79,6 @@ class NamespaceWorld:
     router: Holder
     host: ProxyHost
     scratch: Path
-    lacks: dict[str, str] = field(default_factory=dict)
-    name: str = "namespaces"
     forwardings: tuple[Forwarding, ...] = ("l2",)
     speaker: NamespaceRouter | None = None
 
@@ -126,8 +124,12 @@ class NamespaceWorld:
         """Capture what the router sees; see the protocol."""
         files: list[Path] = []
         path = folder / f"{name}.pcap"
-        argv = self.router.enter(require_tool("tcpdump", package="tcpdump"), "-Z", "root", "-U", "-s", "256", "-i", "any", "-w", str(path))
-        with subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *argv], stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL) as dump:
+        argv = self.router.enter(
+            require_tool("tcpdump", package="tcpdump"), "-Z", "root", "-U", "-s", "256", "-i", "any", "-w", str(path)
+        )
+        with subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", *argv], stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
+        ) as dump:
             try:
                 yield files
             finally:
@@ -143,9 +145,7 @@ class NamespaceWorld:
 
 
 @contextmanager
-def open_namespaces(
-    roots: Mapping[str, Path], *, arch: Arch, host: ProxyHost, scratch: Path, lacks: Mapping[str, str]
-) -> Iterator[NamespaceWorld]:
+def open_namespaces(roots: Mapping[str, Path], *, arch: Arch, host: ProxyHost, scratch: Path) -> Iterator[NamespaceWorld]:
     """Yield the network; roots: name of each node → the folder that it runs in. Raises HostError if it cannot be made."""
     for module in ("ip_tables", "iptable_mangle", "xt_TPROXY", "xt_socket", "xt_mark", "xt_MARK", "veth"):
         run_command(["modprobe", "-q", module], check=False)  # in the kernel already, or not there: the scenarios will tell
@@ -158,7 +158,9 @@ def open_namespaces(
             value = 1 if path == "ip_forward" else 0
             run_command(router.enter("sysctl", "-q", "-w", f"net/ipv4/{path}={value}"))
         nodes = {name: NamespaceNode(name=name, holder=holder, arch=arch) for name, holder in holders.items()}
-        world = NamespaceWorld(**nodes, router=router, host=host, scratch=scratch, lacks=dict(lacks))
+        world = NamespaceWorld(
+            client=nodes["client"], proxy=nodes["proxy"], server=nodes["server"], router=router, host=host, scratch=scratch
+        )
         stack.callback(world.silence)
         yield world
 

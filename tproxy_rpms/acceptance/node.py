@@ -24,8 +24,6 @@ class NodeError(HostError):
 class Node(Protocol):
     """A host."""
 
-    name: str
-
     def run(self, script: str, *, seconds: float = PATIENCE) -> Answer:
         """Run a script in the host's shell as root, and return its end and all that it printed.
 

@@ -31,7 +31,9 @@ def draw_series(series: Sequence[Series]) -> tuple[Chart, ...]:
     charts = [draw("requests per second", [(one.name, one.rate, f"{one.rate:,.0f}") for one in series])]
     for percent in dict.fromkeys(key for one in series for key in one.latency):
         title = "slowest answer, ms" if percent == "100" else f"latency of {percent} % of the answers, ms at most"
-        charts.append(draw(title, [(one.name, one.latency.get(percent, 0), f"{one.latency.get(percent, 0):,.1f}") for one in series]))
+        charts.append(
+            draw(title, [(one.name, one.latency.get(percent, 0), f"{one.latency.get(percent, 0):,.1f}") for one in series])
+        )
     return tuple(charts)
 
 

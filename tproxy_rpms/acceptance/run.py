@@ -63,7 +63,7 @@ def accept(
     ]
     runnable = [name for name, reason in skipped.items() if not reason]
     if runnable:
-        with open_world(world, cast, lacks=lacks, logs=folder) as opened:
+        with open_world(world, cast, logs=folder) as opened:
             findings += [run_scenario(name, opened, folder=folder, tell=tell) for name in runnable]
     order = {name: number for number, name in enumerate(here)}
     return Verdict(
@@ -95,7 +95,7 @@ def find_reason(world: str, needs: Iterable[str], lacks: Mapping[str, str]) -> s
 
 
 @contextmanager
-def open_world(world: str, cast: Cast, *, lacks: Mapping[str, str], logs: Path) -> Iterator[World]:
+def open_world(world: str, cast: Cast, *, logs: Path) -> Iterator[World]:
     """Make the hosts' folders, and open the world that they are in."""
     with tempfile.TemporaryDirectory(prefix="tproxy-rpms-accept-") as name:
         scratch = Path(name)
@@ -107,29 +107,27 @@ def open_world(world: str, cast: Cast, *, lacks: Mapping[str, str], logs: Path) 
                 scratch / "proxy", busybox=cast.busybox, log=log, rpms=cast.rpms, archive=cast.archive, programs=cast.programs
             )
             roots = {"client": plain, "proxy": proxy, "server": plain}
-            with enter(world, roots, cast, scratch=scratch, logs=logs, lacks=lacks) as opened:
+            with enter(world, roots, cast, scratch=scratch, logs=logs) as opened:
                 yield opened
         finally:
             for folder in ("plain", "proxy", "boot"):
                 remove_root(scratch / folder)
 
 
-def enter(
-    world: str, roots: Mapping[str, Path], cast: Cast, *, scratch: Path, logs: Path, lacks: Mapping[str, str]
-) -> AbstractContextManager[World]:
+def enter(world: str, roots: Mapping[str, Path], cast: Cast, *, scratch: Path, logs: Path) -> AbstractContextManager[World]:
     """Return the world of a name."""
     if world == "namespaces":
         from tproxy_rpms.acceptance.namespaces import open_namespaces
 
         # Each host has files of its own.
         roots = {**roots, "server": make_root(scratch / "server", busybox=cast.busybox, log=logs / "hosts.log")}
-        return open_namespaces(roots, arch=cast.arch, host=cast.host, scratch=scratch, lacks=lacks)
+        return open_namespaces(roots, arch=cast.arch, host=cast.host, scratch=scratch)
     from tproxy_rpms.acceptance.machines import open_machines
 
     if cast.kernel is None:
         raise HostError("machines: the release has no kernel to boot", hint='[acceptance] worlds = ["namespaces"]')
     boot = make_root(scratch / "boot", busybox=cast.busybox, log=logs / "hosts.log", rpms=[cast.kernel])
-    return open_machines(roots, arch=cast.arch, boot=boot, host=cast.host, scratch=scratch, logs=logs, lacks=lacks)
+    return open_machines(roots, arch=cast.arch, boot=boot, host=cast.host, scratch=scratch, logs=logs)
 
 
 def run_scenario(name: str, world: World, *, folder: Path, tell: Callable[[str], None]) -> Finding:
@@ -145,9 +143,7 @@ def run_scenario(name: str, world: World, *, folder: Path, tell: Callable[[str],
         except (NodeError, HostError) as error:
             finding = replace(finding, error=str(error))
             tell(f"  FAIL  {name}: {error}")
-    finding = replace(
-        finding, seconds=round(time.monotonic() - clock, 1), checks=tuple(trial.checks), series=tuple(trial.series)
-    )
+    finding = replace(finding, seconds=round(time.monotonic() - clock, 1), checks=tuple(trial.checks), series=tuple(trial.series))
     if finding.passed:
         for path in captured:
             path.unlink()

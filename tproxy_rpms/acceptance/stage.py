@@ -26,7 +26,8 @@ cat > /srv/cgi-bin/made <<'PAGE'
 #!/bin/busybox sh
 made=$(($(cat /tmp/made 2>/dev/null || echo 0) + 1))
 echo $made > /tmp/made
-printf 'Content-Type: text/plain\\r\\nCache-Control: max-age=3600\\r\\nDate: %s\\r\\n\\r\\n' "$(date -u '+%a, %d %b %Y %H:%M:%S GMT')"
+now=$(date -u '+%a, %d %b %Y %H:%M:%S GMT')
+printf 'Content-Type: text/plain\\r\\nCache-Control: max-age=3600\\r\\nDate: %s\\r\\n\\r\\n' "$now"
 echo "made=$made"
 PAGE
 chmod 755 /srv/cgi-bin/*
@@ -69,7 +70,9 @@ def configure(world: World, **settings: str) -> None:
     """Write the proxy's one file, each key as it is in there."""
     given = {"INTERFACES": "eth0", **settings}
     lines = "\n".join(f'{key}="{value}"' for key, value in given.items())
-    world.proxy.run(f"mkdir -p {shlex.quote(world.host.config.rpartition('/')[0])}\ncat > {world.host.config} <<'END'\n{lines}\nEND")
+    world.proxy.run(
+        f"mkdir -p {shlex.quote(world.host.config.rpartition('/')[0])}\ncat > {world.host.config} <<'END'\n{lines}\nEND"
+    )
 
 
 @contextmanager
@@ -117,5 +120,9 @@ def check_intercepted(world: World, trial: Trial, name: str) -> Response:
     """Check that a request passes Squid, and that the server sees the client's own address."""
     got = fetch(world.client, f"{SITE}/cgi-bin/who")
     trial.check(f"{name}: the server sees the client's address", got.field("peer") == NETWORK.client.host, got.said)
-    trial.check(f"{name}: Via names squid, to server and client", "squid" in got.field("via") and "squid" in got.headers.get("via", ""), got.said)
+    trial.check(
+        f"{name}: Via names squid, to server and client",
+        "squid" in got.field("via") and "squid" in got.headers.get("via", ""),
+        got.said,
+    )
     return got

@@ -11,7 +11,13 @@ SCRIPT = Path(__file__).with_name("userland.sh")
 
 
 def make_root(
-    folder: Path, *, busybox: Path, log: Path, rpms: Iterable[Path] = (), archive: Path | None = None, programs: Path | None = None
+    folder: Path,
+    *,
+    busybox: Path,
+    log: Path,
+    rpms: Iterable[Path] = (),
+    archive: Path | None = None,
+    programs: Path | None = None,
 ) -> Path:
     """Make the folder of a host and return it.
 

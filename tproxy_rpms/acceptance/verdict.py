@@ -68,4 +68,6 @@ def read_verdict(path: Path) -> Verdict:
             raise ValueError(f"schema {content['schema']}, not {SCHEMA}")
         return msgspec.convert(content, Verdict)
     except (TypeError, KeyError, ValueError, msgspec.ValidationError) as error:
-        raise HostError(f"{path}: no verdict of an acceptance run: {error}", hint="remove it and run doit accept again") from error
+        raise HostError(
+            f"{path}: no verdict of an acceptance run: {error}", hint="remove it and run doit accept again"
+        ) from error

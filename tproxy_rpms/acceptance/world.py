@@ -32,20 +32,27 @@ class Redirected:
 
 
 class World(Protocol):
-    """A small network.
+    """A small network: its hosts, and a router between them."""
 
-    Fields:
-        client, proxy, server: its hosts. lacks: capability → why it is not there, and the cure.
-        forwardings: how its router can redirect. host: paths of the proxy's own.
-    """
+    @property
+    def client(self) -> Node:
+        """The host that asks."""
 
-    name: str
-    client: Node
-    proxy: Node
-    server: Node
-    lacks: Mapping[str, str]
-    forwardings: tuple[Forwarding, ...]
-    host: "ProxyHost"
+    @property
+    def proxy(self) -> Node:
+        """The host with this cut's packages."""
+
+    @property
+    def server(self) -> Node:
+        """The host that is asked."""
+
+    @property
+    def host(self) -> "ProxyHost":
+        """Paths of the proxy's own."""
+
+    @property
+    def forwardings(self) -> tuple[Forwarding, ...]:
+        """How the router can redirect by WCCP."""
 
     def redirect(self, how: Redirect, *, forwarding: Forwarding = "l2", password: str = "") -> None:
         """Have the router redirect web traffic so."""
@@ -91,7 +98,9 @@ def fetch(node: Node, url: str, *, proxy: str = "", patience: int = 20) -> Respo
         seconds=patience + 40,
     )
     head, _, body = answer.text.partition("==\n")
-    headers = {name.lower(): value for name, value in re.findall(r"^\s+([A-Za-z0-9-]+): (.*)$", head.replace("\r", ""), re.MULTILINE)}
+    headers = {
+        name.lower(): value for name, value in re.findall(r"^\s+([A-Za-z0-9-]+): (.*)$", head.replace("\r", ""), re.MULTILINE)
+    }
     return Response(ended=answer.status, headers=headers, body=body, said=answer.text)
 
 

@@ -7,7 +7,19 @@ from pathlib import Path
 from typing import cast
 
 from tproxy_rpms.release.limits import check_target, read_limits
-from tproxy_rpms.release.model import Acceptance, Arch, Archive, Kconfig, Package, Policy, Profile, Release, Signature, Source, Target
+from tproxy_rpms.release.model import (
+    Acceptance,
+    Arch,
+    Archive,
+    Kconfig,
+    Package,
+    Policy,
+    Profile,
+    Release,
+    Signature,
+    Source,
+    Target,
+)
 from tproxy_rpms.release.site import FINGERPRINT, read_acceptance, read_publishing, read_signing, read_url
 from tproxy_rpms.release.table import Table, describe
 

@@ -42,6 +42,11 @@ def create(cut: Cut) -> Iterator[Step]:
             )
 
 
+def list_steps(cut: Cut) -> tuple[str, ...]:
+    """Return the names of all steps."""
+    return tuple(f"accept:{world}:{arch}" for world in cut.release.acceptance.worlds for arch in cut.release.arches)
+
+
 def inputs(cut: Cut, world: str, arch: Arch) -> dict[str, object]:
     """What shapes a verdict: the packages, the scenarios, and in namespaces the host."""
     host = [os.uname().release, os.geteuid() == 0] if world == "namespaces" else []
@@ -84,7 +89,9 @@ def run(cut: Cut, world: str, arch: Arch) -> tuple[Path, ...]:
         if finding.skipped:
             write_line(sys.stdout, f"  skip  {finding.scenario}: {finding.skipped}")
     if not verdict.passed:
-        raise AcceptanceError(verdict.list_failures(), hint=f"what was seen: {cut.acceptance / 'index.html'}; packets and logs: {folder}")
+        raise AcceptanceError(
+            verdict.list_failures(), hint=f"what was seen: {cut.acceptance / 'index.html'}; packets and logs: {folder}"
+        )
     return (path,)
 
 
@@ -109,17 +116,23 @@ def assemble(cut: Cut, world: str, arch: Arch, folder: Path) -> "Cast":
     release = cut.release
     kernels = {name for name, package in release.packages.items() if package.kconfig}
     rpms = {name: list(read_outputs(cut.stamp(*cut.finished_by(name, arch)))) for name in release.packages}
-    (kernel,) = [path for name in kernels for path in rpms[name] if "-devel-" not in path.name and "-headers-" not in path.name] or [None]
+    chosen = {name: [path for path in paths if not is_for_building(path)] for name, paths in rpms.items()}
+    kernel = next((path for name in kernels for path in chosen[name]), None)
     archive = make_userland(cut, arch, folder)
     return Cast(
         arch=arch,
-        rpms=tuple(path for name in release.packages if name not in kernels for path in rpms[name] if "-devel-" not in path.name),
+        rpms=tuple(path for name in release.packages if name not in kernels for path in chosen[name]),
         kernel=kernel,
         busybox=make_busybox(arch, root=cut.root, cache=cut.cache),
         archive=archive,
         programs=None,
         host=describe_host(cut, world),
     )
+
+
+def is_for_building(path: Path) -> bool:
+    """Tell whether an RPM holds only what others are built with."""
+    return "-devel-" in path.name or "-headers-" in path.name
 
 
 def make_userland(cut: Cut, arch: Arch, folder: Path) -> Path:
@@ -138,13 +151,14 @@ def describe_host(cut: Cut, world: str) -> "ProxyHost":
 
     release = cut.release
     versions = {
-        package.spec: read_fetched(cut.sources, package.sources[0]).version
+        package.spec: read_fetched(cut.sources, package.sources[0]).version if package.sources else package.version
         for package in release.packages.values()
-        if package.sources
     }
-    for spec in ("squid", "iptables"):
+    for spec in ("squid", "iptables", "tproxy-host"):
         if spec not in versions:
-            raise UserError(f"{release.files[-1]}: packages: no {spec}", hint="an acceptance run needs squid, iptables and tproxy-host")
+            raise UserError(
+                f"{release.files[-1]}: packages: no {spec}", hint="an acceptance run needs squid, iptables and tproxy-host"
+            )
     kernel = os.uname().release if world == "namespaces" else versions.get("kernel", "")
     return ProxyHost(
         config=f"{release.target.traits['service_config']}/tproxy",

@@ -15,13 +15,15 @@ from tproxy_rpms.tasks.step import Step, Telling
 
 def create(cut: Cut) -> Iterator[Step | Telling]:
     """Yield the step that composes the snapshot, and the task that sends it."""
+    from tproxy_rpms.tasks.record import demanded
+
     repositories = (*cut.release.arches, "SRPMS", "key")
     if cut.release.signing and cut.release.publishing and cut.release.url:
         yield Step(
             stage="publish",
             name="tree",
             doc=f"build/{cut.release.name}/publish",
-            after=(*(f"repo:{name}" for name in repositories), "record:cut"),
+            after=(*(f"repo:{name}" for name in repositories), *demanded(cut), "record:cut"),
             inputs=partial(inputs, cut),
             run=partial(compose, cut),
         )
@@ -78,6 +80,7 @@ def compose(cut: Cut) -> tuple[Path, ...]:
     """Compose the snapshot out of what is complete. Raises GateError if it is not."""
     from tproxy_rpms.publish.client import CLIENT_FILE, NAME
     from tproxy_rpms.publish.tree import check_complete, compose_tree
+    from tproxy_rpms.tasks.accept import require_accepted
     from tproxy_rpms.tasks.record import list_repositories
 
     base = cut.build / "repo"
@@ -87,6 +90,8 @@ def compose(cut: Cut) -> tuple[Path, ...]:
         raise GateError(
             [f"{cut.release.name}: built with ccache=on"], hint="what others install is compiled: doit without ccache=on"
         )
+    if "accept" in require_publishing(cut).demand:
+        require_accepted(cut)
     expected = {
         f"{name}: {package}": list_finished(cut, name, package) for name in repositories for package in cut.release.packages
     }

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tproxy_rpms.store import digest_code, digest_value, read_outputs, read_stamp
+from tproxy_rpms.store import digest_code, digest_file, digest_value, read_outputs, read_stamp
 from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.step import Step
 
@@ -21,10 +21,18 @@ def create(cut: Cut) -> Iterator[Step]:
         stage="record",
         name="cut",
         doc=f"build/{cut.release.name}/record",
-        after=tuple(f"repo:{name}" for name in list_repositories(cut)),
+        after=(*(f"repo:{name}" for name in list_repositories(cut)), *demanded(cut)),
         inputs=partial(inputs, cut),
         run=partial(make, cut),
     )
+
+
+def demanded(cut: Cut) -> tuple[str, ...]:
+    """Return the steps of the stages whose verdict publishing asks for: the record that is published tells of them."""
+    from tproxy_rpms.tasks.accept import list_steps as list_acceptance
+
+    publishing = cut.release.publishing
+    return list_acceptance(cut) if publishing and "accept" in publishing.demand else ()
 
 
 def list_repositories(cut: Cut) -> tuple[str, ...]:
@@ -47,9 +55,12 @@ def list_steps(cut: Cut) -> Iterator[tuple[str, ...]]:
 
 def inputs(cut: Cut) -> dict[str, object]:
     """What shapes a record: that all steps did what they did. The commit plays no part: who made it stays who made it."""
+    from tproxy_rpms.tasks.accept import list_verdicts
+
     origins = [cut.origin(package, arch) for package in cut.release.packages.values() for arch in cut.release.arches]
     return {
         "steps": digest_value([summarize_step(cut, words) for words in list_steps(cut)]),
+        "acceptance": [digest_file(path) for path, _ in list_verdicts(cut)],
         "origins": digest_value([path.read_text() if path.is_file() else "" for path in origins]),
         "code": digest_code("publish"),
     }
@@ -155,8 +166,11 @@ def gather_outputs(cut: Cut) -> Iterator["Output"]:
 
 
 def gather_byproducts(cut: Cut) -> Iterator[Path]:
-    """Yield logs, resolved configurations and audits, verdicts, and the gates' reports: each file once, as far as it is there."""
+    """Yield logs, configurations and audits, verdicts, and reports of gates and acceptance: each once, as far as it is there."""
+    from tproxy_rpms.tasks.accept import list_verdicts
+
     paths = [cut.sources / f"{name}.verdict.json" for name in cut.release.sources]
+    paths += [path for path, _ in list_verdicts(cut)]
     for arch in cut.release.arches:
         paths += (cut.build / "logs").glob(f"root-{arch}.*")
     for package in cut.release.packages.values():

@@ -59,7 +59,9 @@ def check_host(world: World, trial: Trial) -> None:
 def check_explicit(world: World, trial: Trial) -> None:
     """Check the port for clients that know of the proxy."""
     got = fetch(world.client, f"{SITE}/cgi-bin/who", proxy=PROXY)
-    trial.check("port 3128 serves as an explicit proxy, with the proxy's address", got.field("peer") == NETWORK.proxy.host, got.said)
+    trial.check(
+        "port 3128 serves as an explicit proxy, with the proxy's address", got.field("peer") == NETWORK.proxy.host, got.said
+    )
     trial.check("port 3128: Via names squid", "squid" in got.field("via"), got.said)
 
 
