@@ -54,6 +54,21 @@ def list_tools(case: Case) -> Iterator[Tool]:
     if any(package.kconfig for package in release.packages.values()):
         for name in ("make", "gcc", "flex", "bison"):
             yield Tool(name=name, debian=name, fedora=name)
+    yield from list_acceptance_tools(case)
+
+
+def list_acceptance_tools(case: Case) -> Iterator[Tool]:
+    """Yield the tools that an acceptance run calls."""
+    worlds = case.release.acceptance.worlds
+    yield Tool(name="rpm2cpio", debian="rpm", fedora="rpm")
+    yield Tool(name="cpio", debian="cpio", fedora="cpio")
+    if "namespaces" in worlds:
+        yield Tool(name="nsenter", debian="util-linux", fedora="util-linux")
+        yield Tool(name="ip", debian="iproute2", fedora="iproute")
+        yield Tool(name="tcpdump", debian="tcpdump", fedora="tcpdump")
+    if "machines" in worlds:
+        yield Tool(name="depmod", debian="kmod", fedora="kmod")
+        yield Tool(name="qemu-system-x86_64", debian="qemu-system-x86", fedora="qemu-system-x86-core")
 
 
 def check_tools(case: Case) -> Iterator[Finding]:
