@@ -11,7 +11,7 @@ from tproxy_rpms.acceptance.world import Response, World, fetch, wait_until
 
 SITE = f"http://{NETWORK.server.host}"
 PROXY = f"http://{NETWORK.proxy.host}:3128"
-CONF = "/etc/squid/acceptance.conf"
+CONF = "/etc/squid/squid.conf"
 
 # Pages: who asks; one that may be kept, with how often it was made; and one that is long.
 SERVE = """\
