@@ -24,7 +24,7 @@ from tproxy_rpms.release.model import RPM_ARCH, Arch, Target
 from tproxy_rpms.store import digest_value, whole_folder
 
 # Changes to how the distribution is made count here.
-RECIPE = 1
+RECIPE = 2
 
 # What is not the distribution's: mounts, the builder's own traces, and what mock writes itself.
 EXCLUDED = ("./dev/*", "./.packages", "./proc/*", "./sys/*", "./requires", "./results", "./ccache", "./builddir", "./etc/hosts",
@@ -32,9 +32,10 @@ EXCLUDED = ("./dev/*", "./.packages", "./proc/*", "./sys/*", "./requires", "./re
 
 # What an RPM distribution has by other names than Debian, and what RPMs made in it ask for.
 PROVIDES = (
-    "/bin/bash", "/bin/sh", "/sbin/ldconfig", "/usr/bin/perl", "buildsys-build", "chkconfig", "fileutils", "gcc", "gcc-c++",
-    "initscripts = 8.45", "libtool-ltdl-devel", "logrotate", "make", "mkinitrd = 5.1.19", "module-init-tools", "patch", "perl",
-    "redhat-rpm-config", "rpm-build", "rtld(GNU_HASH)", "shadow-utils", "which",
+    "/bin/bash", "/bin/sh", "/sbin/ldconfig", "/usr/bin/perl", "bash", "buildsys-build", "chkconfig", "coreutils", "fileutils", "gawk", "gcc", "gcc-c++",
+    "grep", "initscripts = 8.45", "iproute", "libtool-ltdl-devel", "logrotate", "make", "mkinitrd = 5.1.19", "module-init-tools", "patch",
+    "perl", "procps",
+    "redhat-rpm-config", "rpm-build", "rtld(GNU_HASH)", "sed", "shadow-utils", "util-linux", "which",
 )  # fmt: skip
 
 SPEC = """\
@@ -162,7 +163,7 @@ class Distribution:
 
 def make_distribution(target: Target, *, cache: Path, arches: Sequence[Arch] = ARCHES) -> Distribution:
     """Return the distribution made from the build roots of `target`; made if the cache does not hold it. Needs root."""
-    roots = RootStore(target=target, cache=cache)
+    roots = RootStore(target=target, cache=cache, extra=target.userland)
     archives = {arch: roots.make(arch, log=cache / "roots" / f"{arch}.log").archive for arch in arches}
     repositories = {}
     for arch, archive in archives.items():

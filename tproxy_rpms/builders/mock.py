@@ -16,6 +16,7 @@ from tproxy_rpms.builders.mirror import lock_package, make_mirror
 from tproxy_rpms.builders.mockconfig import JOB_CONFIG, KEPT, LOCKED_CONFIG, OWN, SECOND, SECOND_CONFIG
 from tproxy_rpms.builders.mockfailure import DATABASE, describe_failure, read_log
 from tproxy_rpms.builders.mockprocess import CALLER, check_membership, find_mock, give_to_caller, open_stage
+from tproxy_rpms.builders.mockuserland import pack_userland
 from tproxy_rpms.builders.namespace import BUILD_MEMORY, reserve_memory
 from tproxy_rpms.builders.output import finish_rpms
 from tproxy_rpms.errors import BuildError, RootError, UserError
@@ -92,6 +93,17 @@ class MockBuilder:
         lock = logs / BUILDROOT
         packages = split_nevras(package.nevra for package in read_buildroot(lock).packages) if lock.is_file() else {}
         return JobContent(commands=read_mock_run(logs), packages=packages)
+
+    def make_userland(self, arch: Arch, *, log: Path) -> Path:
+        """Return what a chroot has with the packages of the target's userland; see the protocol."""
+        packages = self.release.target.userland
+        key = digest_value([self.root_inputs(arch), packages])[:16]
+        return pack_userland(
+            self.cache / "roots" / f"{self.base_config(arch).stem}-userland-{key}.tar.zst",
+            name=f"the {arch} userland", packages=packages, log=log,
+            argv=lambda stage: self.mock_argv(arch, stage, name="userland", memory=0),
+            run=lambda words, stage, said: self.run_mock(words, stage=stage, log=said),
+        )  # fmt: skip
 
     def build(self, job: Job) -> Result:
         """Build one package; see the protocol. With a lock, fails if the root was not what the lock says."""
