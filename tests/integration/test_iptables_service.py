@@ -85,7 +85,7 @@ def service(cut: FinishedCut, unpacked: Path, tmp_path: Path) -> Service:
     made = Service(folder=tmp_path, unpacked=unpacked, sbin=unpacked / cut.sbin)
     text = (SCRIPT / "iptables.init").read_text()
     places = {"NAME": "iptables", "PREFIX": "IPTABLES", "RULES": f"{tmp_path}/rules", "CONFIG": f"{tmp_path}/config",
-              "SBINDIR": str(made.sbin)}  # fmt: skip
+              "SBINDIR": str(made.sbin), "HOOKS": f"{tmp_path}/hooks"}  # fmt: skip
     for name, value in places.items():
         text = text.replace(f"@{name}@", value)
     (tmp_path / "iptables").write_text(text)

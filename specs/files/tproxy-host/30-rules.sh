@@ -29,6 +29,12 @@ tables() { # FAMILY ARGUMENT…: iptables or ip6tables
     "$tool" $WAIT "$@"
 }
 
+attempt_tables() { # FAMILY ARGUMENT…
+    case $1 in 4) tool=iptables ;; *) tool=ip6tables ;; esac
+    shift
+    attempt "$tool" $WAIT "$@"
+}
+
 remove_rule() { # FAMILY TABLE CHAIN WORDS…: 1 if it was not there
     removed_in="$1 -t $2 -D $3"
     shift 3
@@ -217,12 +223,13 @@ make_chain() { # FAMILY TABLE CHAIN
         complain "the mangle table's chain DIVERT is somebody else's ($(family_name "$1")):$NEWLINE$foreign${NEWLINE}Remove or rename it"
         return 1
     fi
-    note chain "$@" && attempt tables "$1" -t "$2" -N "$3"
+    note chain "$@" && attempt_tables "$1" -t "$2" -N "$3"
 }
 
 install_rules() {
+    chains=$(list_plan_chains)
     IFS=$NEWLINE
-    set -- $(list_plan_chains)
+    set -- $chains
     IFS=$WORDS
     for entry in "$@"; do
         make_chain $entry || return 1
@@ -246,7 +253,7 @@ install_rule() { # FAMILY TABLE CHAIN WORDS…
     note rule "$@" || return 1
     inserted_in="$1 -t $2 -I $3 $position"
     shift 3
-    attempt tables $inserted_in "$@"
+    attempt_tables $inserted_in "$@"
 }
 
 remember_rule() { # FAMILY TABLE CHAIN WORDS…: how iptables prints it, which differs among versions

@@ -74,8 +74,9 @@ forget_saved() { # no journal: what a saved file of rules has brought back, as f
         ! has_route "$family" || note iproute "$family" "$TABLE"
         ! has_ip_rule "$family" || note iprule "$family" "$MARK/$MASK" "$TABLE"
     done
+    chains=$(list_plan_chains)
     IFS=$NEWLINE
-    set -- $(list_plan_chains)
+    set -- $chains
     IFS=$WORDS
     for entry in "$@"; do
         ! tables "${entry%% *}" -t "$(echo "$entry" | cut -d ' ' -f 2)" -S "${entry##* }" > /dev/null 2>&1 || note chain $entry

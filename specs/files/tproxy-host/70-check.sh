@@ -3,7 +3,7 @@
 
 json=no faults=0 findings=''
 
-find_() { # LEVEL SUBJECT TEXT CURE
+report() { # LEVEL SUBJECT TEXT CURE
     [ "$1" != fail ] || faults=$((faults + 1))
     if [ $json = yes ]; then
         findings="$findings${findings:+,$NEWLINE}  {\"level\": $(quote "$1"), \"subject\": $(quote "$2"), \"text\": $(quote "$3"), \"cure\": $(quote "$4")}"
@@ -12,9 +12,9 @@ find_() { # LEVEL SUBJECT TEXT CURE
     fi
 }
 quote() { printf '"%s"' "$(printf '%s' "$1" | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/	/ /g' | tr '\n' ' ')"; }
-ok() { find_ ok "$1" "$2" ''; }
-warn() { find_ warn "$1" "$2" "$3"; }
-bad() { find_ fail "$1" "$2" "$3"; }
+ok() { report ok "$1" "$2" ''; }
+warn() { report warn "$1" "$2" "$3"; }
+bad() { report fail "$1" "$2" "$3"; }
 
 check() { # [--json]
     [ "$1" != --json ] || json=yes
