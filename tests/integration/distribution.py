@@ -32,10 +32,10 @@ EXCLUDED = ("./dev/*", "./.packages", "./proc/*", "./sys/*", "./requires", "./re
 
 # What an RPM distribution has by other names than Debian, and what RPMs made in it ask for.
 PROVIDES = (
-    "/bin/bash", "/bin/sh", "/sbin/ldconfig", "/usr/bin/perl", "bash", "buildsys-build", "chkconfig", "coreutils", "fileutils", "gawk", "gcc", "gcc-c++",
-    "grep", "initscripts = 8.45", "iproute", "libtool-ltdl-devel", "logrotate", "make", "mkinitrd = 5.1.19", "module-init-tools", "patch",
-    "perl", "procps",
-    "redhat-rpm-config", "rpm-build", "rtld(GNU_HASH)", "sed", "shadow-utils", "util-linux", "which",
+    "/bin/bash", "/bin/sh", "/sbin/ldconfig", "/usr/bin/perl", "bash", "buildsys-build", "chkconfig", "coreutils", "fileutils",
+    "gawk", "gcc", "gcc-c++", "grep", "initscripts = 8.45", "iproute", "libtool-ltdl-devel", "logrotate", "make",
+    "mkinitrd = 5.1.19", "module-init-tools", "patch", "perl", "procps", "redhat-rpm-config", "rpm-build", "rtld(GNU_HASH)",
+    "sed", "shadow-utils", "util-linux", "which",
 )  # fmt: skip
 
 SPEC = """\

@@ -3,14 +3,14 @@
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tproxy_rpms.acceptance.capability import find_lacks
-from tproxy_rpms.acceptance.node import NodeError
-from tproxy_rpms.acceptance.scenarios import describe, load_scenario
+from tproxy_rpms.acceptance.quiet import take_turn
+from tproxy_rpms.acceptance.scenarios import Scenario, describe, load_scenario
 from tproxy_rpms.acceptance.trial import Check, Finding, Trial, TrialError
 from tproxy_rpms.acceptance.userland import make_root, remove_root
 from tproxy_rpms.acceptance.verdict import Verdict
@@ -97,21 +97,20 @@ def find_reason(world: str, needs: Iterable[str], lacks: Mapping[str, str]) -> s
 @contextmanager
 def open_world(world: str, cast: Cast, *, logs: Path) -> Iterator[World]:
     """Make the hosts' folders, and open the world that they are in."""
-    with tempfile.TemporaryDirectory(prefix="tproxy-rpms-accept-") as name:
+    with tempfile.TemporaryDirectory(prefix="tproxy-rpms-accept-") as name, ExitStack() as stack:
         scratch = Path(name)
+        for folder in ("plain", "proxy", "server", "boot"):
+            stack.callback(remove_root, scratch / folder)
         log = logs / "hosts.log"
         log.unlink(missing_ok=True)
-        try:
+        with take_turn(alone=False):
             plain = make_root(scratch / "plain", busybox=cast.busybox, log=log)
             proxy = make_root(
                 scratch / "proxy", busybox=cast.busybox, log=log, rpms=cast.rpms, archive=cast.archive, programs=cast.programs
             )
             roots = {"client": plain, "proxy": proxy, "server": plain}
-            with enter(world, roots, cast, scratch=scratch, logs=logs) as opened:
-                yield opened
-        finally:
-            for folder in ("plain", "proxy", "boot"):
-                remove_root(scratch / folder)
+            opened = stack.enter_context(enter(world, roots, cast, scratch=scratch, logs=logs))
+        yield opened
 
 
 def enter(world: str, roots: Mapping[str, Path], cast: Cast, *, scratch: Path, logs: Path) -> AbstractContextManager[World]:
@@ -132,18 +131,9 @@ def enter(world: str, roots: Mapping[str, Path], cast: Cast, *, scratch: Path, l
 
 def run_scenario(name: str, world: World, *, folder: Path, tell: Callable[[str], None]) -> Finding:
     """Run one scenario, and keep its packets if it fails."""
-    scenario, clock = load_scenario(name), time.monotonic()
-    trial = Trial(logs=folder, tell=lambda check: tell(describe_check(name, check)))
-    finding = Finding(scenario=name, about=describe(scenario))
-    with world.capture(name, folder) as captured:
-        try:
-            scenario.run(world, trial)
-        except TrialError:
-            pass  # the check that failed says it
-        except (NodeError, HostError) as error:
-            finding = replace(finding, error=str(error))
-            tell(f"  FAIL  {name}: {error}")
-    finding = replace(finding, seconds=round(time.monotonic() - clock, 1), checks=tuple(trial.checks), series=tuple(trial.series))
+    scenario = load_scenario(name)
+    with take_turn(alone=scenario.ALONE), world.capture(name, folder) as captured:
+        finding = play(name, scenario, world, folder=folder, tell=tell)
     if finding.passed:
         for path in captured:
             path.unlink()
@@ -151,9 +141,26 @@ def run_scenario(name: str, world: World, *, folder: Path, tell: Callable[[str],
     return replace(finding, capture=tuple(path.name for path in captured))
 
 
+def play(name: str, scenario: Scenario, world: World, *, folder: Path, tell: Callable[[str], None]) -> Finding:
+    """Run one scenario to its end, wherever that is."""
+    clock, error = time.monotonic(), ""
+    trial = Trial(logs=folder, tell=lambda check: tell(describe_check(name, check)))
+    try:
+        scenario.run(world, trial)
+    except TrialError:
+        pass  # the check that failed says it
+    except HostError as found:
+        error = str(found)
+        tell(f"FAIL  {name}: {error}")
+    return Finding(
+        scenario=name, about=describe(scenario), seconds=round(time.monotonic() - clock, 1), error=error,
+        checks=tuple(trial.checks), series=tuple(trial.series),
+    )  # fmt: skip
+
+
 def describe_check(name: str, check: Check) -> str:
     """Return a check as one line, and more of one that failed."""
     if check.holds:
-        return f"  ok    {name}: {check.name}"
+        return f"ok    {name}: {check.name}"
     told = "\n".join(f"        {line}" for line in check.detail.splitlines()[-20:])
-    return f"  FAIL  {name}: {check.name}\n{told}"
+    return f"FAIL  {name}: {check.name}\n{told}"

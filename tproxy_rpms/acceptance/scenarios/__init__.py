@@ -1,7 +1,4 @@
-"""Scenarios: each module is one, with `NEEDS` (capabilities of the world that it runs in) and a function `run(world, trial)`.
-
-The first line of a module's docstring is what a report says of it; scenarios run in the order of their names' numbers here.
-"""
+"""Scenarios: each module is one, as `Scenario` tells. A new one is a new file; the first line of its docstring is what reports say."""
 
 from importlib import import_module
 from pathlib import Path
@@ -12,8 +9,14 @@ from tproxy_rpms.acceptance.world import World
 
 
 class Scenario(Protocol):
-    """What a module of this folder has. WORLDS: names of the worlds that it can run in."""
+    """What a module of this folder has.
 
+    Fields:
+        NEEDS: capabilities of the world. WORLDS: names of those that it can run in.
+        ALONE: whether it measures, and no other scenario may run meanwhile.
+    """
+
+    ALONE: bool
     NEEDS: tuple[str, ...]
     WORLDS: tuple[str, ...]
     __doc__: str | None

@@ -7,6 +7,7 @@ from tproxy_rpms.acceptance.stage import PROXY, SITE, STATE, check_intercepted, 
 from tproxy_rpms.acceptance.trial import Trial
 from tproxy_rpms.acceptance.world import World, fetch
 
+ALONE = False
 NEEDS = ("tproxy",)
 WORLDS = ("namespaces", "machines")
 

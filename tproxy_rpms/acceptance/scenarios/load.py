@@ -12,6 +12,7 @@ from tproxy_rpms.acceptance.trial import Series, Trial
 from tproxy_rpms.acceptance.world import World
 from tproxy_rpms.process import clean_environment, run_command
 
+ALONE = True
 NEEDS = ("tproxy",)
 WORLDS = ("namespaces",)
 
