@@ -12,6 +12,7 @@ from tproxy_rpms.release.model import Publishing
 from ..conftest import ROOT
 from .finished import FinishedCut
 from .package import build_package
+from .payload import unpack_rpms
 from .servers import SshServer, serve_by_sshd
 from .signingkeys import TestKey, make_key
 from .site import Site, make_site
@@ -27,6 +28,17 @@ def cut(request: pytest.FixtureRequest) -> FinishedCut:
         reason = f"no finished cut in {found.folder}: run ./run doit release={given or release.name} first"
         pytest.fail(reason) if given else pytest.skip(reason)
     return found
+
+
+@pytest.fixture(scope="session")
+def unpacked_iptables(cut: FinishedCut, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the cut's iptables for x86_64, unpacked."""
+    package = cut.package("iptables")
+    if package is None:
+        pytest.skip(f"{cut.release.name} has no iptables")
+    folder = tmp_path_factory.mktemp("iptables")
+    unpack_rpms([path for path in cut.rpms("x86_64") if path.name.startswith(f"{package.name}-")], folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

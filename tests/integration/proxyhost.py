@@ -75,7 +75,8 @@ class ProxyHost:
         libraries = next(path.parent for path in self.unpacked.rglob("libxtables.so.*"))
         extensions = next(path.parent for path in self.unpacked.rglob("libxt_TPROXY.so"))
         environment = os.environ | {
-            "LD_LIBRARY_PATH": str(libraries), "XTABLES_LIBDIR": str(extensions), "FOLDER": str(self.folder), "SBIN": str(self.sbin),
+            "LD_LIBRARY_PATH": str(libraries), "XTABLES_LIBDIR": str(extensions),
+            "FOLDER": str(self.folder), "SBIN": str(self.sbin),
         }  # fmt: skip
         program = f'th() {{ {self.shell} $FOLDER/usr/sbin/tproxy-host --root $FOLDER "$@"; }}'
         result = subprocess.run(

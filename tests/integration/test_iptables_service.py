@@ -70,19 +70,9 @@ class Service:
         return result.stdout
 
 
-@pytest.fixture(scope="module")
-def unpacked(cut: FinishedCut, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    package = cut.package("iptables")
-    if package is None:
-        pytest.skip(f"{cut.release.name} has no iptables")
-    folder = tmp_path_factory.mktemp("iptables")
-    unpack_rpms([path for path in cut.rpms("x86_64") if path.name.startswith(f"{package.name}-")], folder)
-    return folder
-
-
 @pytest.fixture
-def service(cut: FinishedCut, unpacked: Path, tmp_path: Path) -> Service:
-    made = Service(folder=tmp_path, unpacked=unpacked, sbin=unpacked / cut.sbin)
+def service(cut: FinishedCut, unpacked_iptables: Path, tmp_path: Path) -> Service:
+    made = Service(folder=tmp_path, unpacked=unpacked_iptables, sbin=unpacked_iptables / cut.sbin)
     text = (SCRIPT / "iptables.init").read_text()
     places = {"NAME": "iptables", "PREFIX": "IPTABLES", "RULES": f"{tmp_path}/rules", "CONFIG": f"{tmp_path}/config",
               "SBINDIR": str(made.sbin), "HOOKS": f"{tmp_path}/hooks"}  # fmt: skip
@@ -113,6 +103,37 @@ def test_a_restart_forgets_tables_that_left_the_file(service: Service) -> None:
     )
     assert "restart: 0\n" in said
     assert "DIVERT" not in said
+
+
+HOOK = """\
+#!/bin/sh
+echo "hook called with $*; the filter has $({iptables} -S | grep -c -e '-i lo') rule, raw $({iptables} -t raw -S | grep -c -e -A)"
+exit {status}
+"""
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_hooks_run_when_the_rules_are_loaded_and_others_gone(status: int, service: Service) -> None:
+    hooks = service.folder / "hooks"
+    hooks.mkdir()
+    (hooks / "one").write_text(HOOK.format(iptables=service.sbin / "iptables", status=status))
+    (hooks / "one").chmod(0o755)
+    (hooks / "README").write_text("this one is not for running")
+    said = service.run("iptables -t raw -A PREROUTING -j ACCEPT", "service start", "iptables -t raw -A OUTPUT -j ACCEPT",
+                       "service restart", "service stop", "service save", "service status")  # fmt: skip
+    called = [line for line in said.splitlines() if "hook called" in line]
+    assert called == [
+        "hook called with iptables start; the filter has 1 rule, raw 1",
+        "hook called with iptables restart; the filter has 1 rule, raw 0",
+    ]
+    assert "start: 0\n" in said and "restart: 0\n" in said
+    assert said.count("hooks/one failed") == 2 * status
+
+
+def test_a_start_that_failed_says_so_after_its_hooks(service: Service) -> None:
+    (service.folder / "rules").unlink()
+    (service.folder / "hooks").mkdir()
+    assert "start: 6\n" in service.run("service start")
 
 
 def test_panic_drops_everything_and_start_takes_it_back(service: Service) -> None:

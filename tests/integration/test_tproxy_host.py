@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from .finished import FinishedCut
-from .payload import unpack_rpms
-from .proxyhost import ProxyHost, install_host
+from .proxyhost import SPEC_FILES, ProxyHost, install_host
 from .userland import make_busybox
 
 pytestmark = [pytest.mark.cut, pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace needs root")]
@@ -41,16 +40,6 @@ esac
 
 
 @pytest.fixture(scope="module")
-def unpacked(cut: FinishedCut, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    package = cut.package("iptables")
-    if package is None:
-        pytest.skip(f"{cut.release.name} has no iptables")
-    folder = tmp_path_factory.mktemp("iptables")
-    unpack_rpms([path for path in cut.rpms("x86_64") if path.name.startswith(f"{package.name}-")], folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def busybox() -> Path:
     return make_busybox("x86_64", cache=Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tproxy-rpms")
 
@@ -59,11 +48,11 @@ Maker = Callable[[str], ProxyHost]
 
 
 @pytest.fixture
-def make_host(cut: FinishedCut, unpacked: Path, tmp_path: Path, busybox: Path) -> Maker:
+def make_host(cut: FinishedCut, unpacked_iptables: Path, tmp_path: Path, busybox: Path) -> Maker:
     def make(shell: str) -> ProxyHost:
         install_host(tmp_path)
         command = {"dash": "dash", "bash": "bash --posix", "busybox": f"{busybox} sh"}[shell]
-        return ProxyHost(folder=tmp_path, unpacked=unpacked, sbin=unpacked / cut.sbin, shell=command)
+        return ProxyHost(folder=tmp_path, unpacked=unpacked_iptables, sbin=unpacked_iptables / cut.sbin, shell=command)
 
     return make
 
@@ -80,7 +69,8 @@ def test_what_start_does_stop_undoes(shell: str, make_host: Maker) -> None:
         INTERFACES="c0", PORTS="80 8080", LOCALNET="10.9.0.0/24 2001:db8::/32", WCCP_ROUTERS="10.8.0.2", WCCP_FORWARDING="l2"
     )
     said = host.run(
-        "snap > $FOLDER/before", "th start; echo start $?", "iptables -t mangle -S; iptables -S; ip rule; ip route show table 100",
+        "snap > $FOLDER/before", "th start; echo start $?",
+        "iptables -t mangle -S; iptables -S; ip rule; ip route show table 100",
         "ip6tables -t mangle -S; ip -6 rule; ip -6 route show table 100", "cat /proc/sys/net/ipv4/conf/c0/rp_filter",
         "th status; echo status $?", "snap > $FOLDER/started", "th start; echo again $?", "th restart; echo restart $?",
         "snap > $FOLDER/twice; cmp $FOLDER/started $FOLDER/twice && echo nothing twice", "th stop; echo stop $?", "same",
@@ -98,8 +88,8 @@ def test_what_start_does_stop_undoes(shell: str, make_host: Maker) -> None:
 
 
 def test_the_rules_are_the_pages_and_come_first(host: ProxyHost) -> None:
-    said = host.run("iptables -t mangle -A PREROUTING -p tcp --dport 80 -j ACCEPT", "th start", "iptables -t mangle -S PREROUTING",
-                    "iptables -t mangle -S DIVERT", "iptables -S LocalFW")  # fmt: skip
+    said = host.run("iptables -t mangle -A PREROUTING -p tcp --dport 80 -j ACCEPT", "th start",
+                    "iptables -t mangle -S PREROUTING", "iptables -t mangle -S DIVERT", "iptables -S LocalFW")  # fmt: skip
     lines = [line for line in said.splitlines() if line.startswith("-A ")]
     assert [line.split(" -j ")[1].split()[0] for line in lines[:5]] == ["DIVERT", "TPROXY", "ACCEPT", "MARK", "ACCEPT"]
     assert "-m socket" in lines[0]
@@ -124,12 +114,12 @@ def test_connections_to_the_host_itself_are_left_alone(host: ProxyHost) -> None:
 def test_rules_of_others_stay(host: ProxyHost) -> None:
     own = "iptables -t mangle -S PREROUTING | grep TPROXY | sed -e 's/^-A/iptables -t mangle -A/' -e 's/--on-ip [^ ]*//' | sh"
     said = host.run(
-        PAGE.replace("iptables -t mangle -N DIVERT", ""). replace("-j DIVERT", "-j ACCEPT").split("iptables -t mangle -A DIVERT")[0],
+        "iptables -t mangle -A PREROUTING -p tcp -m socket -j ACCEPT",
         "iptables -A INPUT -p icmp -j DROP; iptables -N LocalFW; iptables -A LocalFW -p udp -j DROP",
         "iptables -t mangle -A PREROUTING -j MARK --set-mark 7", "snap > $FOLDER/before",
         "th start; th stop; same", "th start", own, "iptables -t mangle -S PREROUTING | grep -c TPROXY",
         "th stop", "iptables -t mangle -S PREROUTING | grep -c TPROXY",
-        "iptables -t mangle -S PREROUTING | grep TPROXY | sed -e 's/^-A/iptables -t mangle -D/' -e 's/--on-ip [^ ]*//' | sh", "same",
+        own.replace("mangle -A", "mangle -D"), "same",
     )  # fmt: skip
     assert said.count("the same\n") == 2, said
     assert "\n2\n" in said and "\n1\n" in said
@@ -198,8 +188,9 @@ def test_without_its_notes_it_knows_its_own(loss: str, host: ProxyHost) -> None:
 
 def test_one_that_was_killed_is_finished_by_the_next(host: ProxyHost) -> None:
     cut_off = "sed -i -e '/^seen/d' -e '/^done/d' -e '/^rule .* TPROXY/d' $FOLDER/var/run/tproxy-host/state"
-    said = host.run("snap > $FOLDER/before", "th start", "iptables -t mangle -D PREROUTING 2", cut_off, "th status; echo status $?",
-                    "th start; echo start $?", "th status; echo status $?", "th stop; same")  # fmt: skip
+    said = host.run("snap > $FOLDER/before", "th start", "iptables -t mangle -D PREROUTING 2", cut_off,
+                    "th status; echo status $?", "th start; echo start $?", "th status; echo status $?",
+                    "th stop; same")  # fmt: skip
     assert "status 1\n" in said and "start 0\n" in said and "status 0\n" in said
     assert "the same" in said
 
@@ -284,8 +275,9 @@ esac
 def test_the_routers_packets_come_in_gre(interface: str, made: str, undone: str, host: ProxyHost) -> None:
     host.configure(INTERFACES="c0", WCCP_ROUTERS="10.8.0.2 10.8.0.3", WCCP_INTERFACE=interface)
     host.add_program("ip", f'{GRE}exec {shutil.which("ip")} "$@"\n')
-    said = host.run("snap > $FOLDER/before", ": > $FOLDER/commands", "th start; echo start $?", "iptables -S; iptables -t mangle -S",
-                    "grep -e ' add ' -e ' set ' $FOLDER/commands", ": > $FOLDER/commands", "th stop; same",
+    said = host.run("snap > $FOLDER/before", ": > $FOLDER/commands", "th start; echo start $?",
+                    "iptables -S; iptables -t mangle -S", "grep -e ' add ' -e ' set ' $FOLDER/commands",
+                    ": > $FOLDER/commands", "th stop; same",
                     "grep -e ' del ' -e ' set ' $FOLDER/commands")  # fmt: skip
     assert "start 0\n" in said, said
     assert said.index(made) < said.index(undone)
@@ -311,7 +303,8 @@ def test_a_kernel_without_gre_is_told(host: ProxyHost) -> None:
 def test_the_chain_of_el5_gets_the_rules(setting: str, host: ProxyHost) -> None:
     host.configure(FIREWALL=setting, WCCP_ROUTERS="10.8.0.2", WCCP_FORWARDING="l2")
     said = host.run("iptables -N RH-Firewall-1-INPUT; iptables -A INPUT -j RH-Firewall-1-INPUT",
-                    "iptables -A RH-Firewall-1-INPUT -j REJECT", "snap > $FOLDER/before", "th start", "iptables -S", "th stop; same")  # fmt: skip
+                    "iptables -A RH-Firewall-1-INPUT -j REJECT", "snap > $FOLDER/before", "th start", "iptables -S",
+                    "th stop; same")  # fmt: skip
     chain = [line for line in said.splitlines() if line.startswith("-A RH-Firewall-1-INPUT")]
     assert ["--mark 0x1/0x1" in chain[0], "--dport 2048" in chain[1], "REJECT" in chain[2]] == [True] * 3
     assert "LocalFW" not in said
@@ -322,3 +315,55 @@ def test_the_filter_can_be_left_alone(host: ProxyHost) -> None:
     host.configure(FIREWALL="none", WCCP_ROUTERS="10.8.0.2", WCCP_FORWARDING="l2")
     said = host.run("iptables -S > $FOLDER/filter", "th start; iptables -S | cmp - $FOLDER/filter && echo untouched")
     assert "untouched" in said
+
+
+# -- beside the service iptables
+
+RULES = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A INPUT -i lo -j ACCEPT\nCOMMIT\n"
+
+
+@pytest.fixture
+def served(host: ProxyHost) -> ProxyHost:
+    """With the service iptables, whose hook leads to this program."""
+    text = (SPEC_FILES.parent / "iptables" / "iptables.init").read_text()
+    places = {"NAME": "iptables", "PREFIX": "IPTABLES", "RULES": f"{host.folder}/rules", "CONFIG": f"{host.folder}/no-config",
+              "SBINDIR": str(host.sbin), "HOOKS": f"{host.folder}/etc/iptables.d"}  # fmt: skip
+    for name, value in places.items():
+        text = text.replace(f"@{name}@", value)
+    host.add_program("service", text)
+    hook = host.folder / "etc/iptables.d/tproxy-host"
+    assert hook.read_text().splitlines()[-1] == "exec /usr/sbin/tproxy-host condrestart"
+    # The service sets PATH to the folders of a host; this iptables lies elsewhere.
+    hook.write_text(f"#!/bin/sh\nPATH=$SBIN:$PATH exec sh $FOLDER/usr/sbin/tproxy-host --root {host.folder} condrestart\n")
+    (host.folder / "rules").write_text(RULES)
+    return host
+
+
+def test_a_restart_of_iptables_brings_the_rules_back(served: ProxyHost) -> None:
+    said = served.run("service start", "snap > $FOLDER/before", "th start", "snap > $FOLDER/started",
+                      "service restart; echo restart $?", "th status; echo status $?",
+                      "snap | cmp - $FOLDER/started && echo as started", "th stop", "same", "service restart",
+                      "same")  # fmt: skip
+    assert "restart 0\n" in said and "status 0\nas started\n" in said, said
+    assert said.count("the same\n") == 2
+
+
+def test_stopped_iptables_has_no_rules_and_started_has_them_again(served: ProxyHost) -> None:
+    said = served.run("service start", "th start", "snap > $FOLDER/started", "service stop",
+                      "iptables -t mangle -S | grep -c -e -A", "th status > /dev/null; echo status $?", "service start",
+                      "snap | cmp - $FOLDER/started && echo as started")  # fmt: skip
+    assert "\n0\nstatus 1\n" in said
+    assert "as started" in said
+
+
+def test_rules_that_were_saved_are_not_doubled(served: ProxyHost) -> None:
+    """Saved while started, loaded at the next boot, which knows nothing of what was done; and stopped after that."""
+    forget = "rm -r $FOLDER/var/run; ip rule del lookup 100; ip route flush table 100"
+    count = "iptables -S | grep -c -e '-j LocalFW'; iptables -t mangle -S | grep -c -e '-j DIVERT' -e '-j TPROXY' -e '-A DIVERT'"
+    said = served.run("service start", "th start", "service save", "service restart", count, forget, "service restart", count,
+                      "th start; th start; th status > /dev/null; echo status $?", count, "th stop", count,
+                      "iptables -S; iptables -t mangle -S", forget, "service restart; echo loaded", "th stop", count)  # fmt: skip
+    assert said.count("\n2\n4\n") == 3, said
+    assert "status 0\n2\n4\ntproxy-host: stopped\n0\n0\n" in said
+    assert said.endswith("tproxy-host: stopped\n0\n0\n")
+    assert "DIVERT" not in said.partition("stopped")[2].partition("loaded")[0]

@@ -18,6 +18,8 @@ NEWLINE='
 '
 WORDS=$BLANKS$NEWLINE
 
+# shellcheck disable=SC2086,SC2046,SC2116,SC2295  # words are meant to be split, and BLANKS to be a part of a pattern
+
 set_root() { # DIR, empty for the host itself: where all files lie
     ROOT=$1
     CONFIG=$ROOT@CONFIG@

@@ -148,7 +148,7 @@ check_network() { # TEXT: an address with or without /LENGTH
 check_choice() { # KEY VALUE WORD…
     choice=$1 chosen=$2
     shift 2
-    case " $* " in *" $chosen "*) [ -z "$chosen" ] || return ;; esac
+    for word in "$@"; do [ "$word" != "$chosen" ] || return 0; done
     wrong "$choice" "'$chosen' is none of the words that it may be" "write one of: $*"
 }
 

@@ -67,7 +67,7 @@ keep_forwarding() {
 # -- routing: what has the mark goes to this host, whatever address it is for
 
 name_table() { # the table as `ip rule` prints it: by its name in rt_tables, if it has one there
-    name=$(sed -n "s/^[$BLANKS]*$TABLE[$BLANKS]\{1,\}\([^$BLANKS#]*\).*/\1/p" /etc/iproute2/rt_tables 2> /dev/null | head -n 1)
+    name=$(sed -n "s/^[$BLANKS]*${TABLE}[$BLANKS]\{1,\}\([^$BLANKS#]*\).*/\1/p" /etc/iproute2/rt_tables 2> /dev/null | head -n 1)
     echo "${name:-$TABLE}"
 }
 

@@ -12,7 +12,7 @@ apply() { # everything, in the order of need; stops at the first that fails
     for family in $FAMILIES; do
         add_ip_rule "$family" && add_route "$family" || return 1
     done
-    install_rules && write_pieces && note done
+    install_rules && write_pieces && note 'done'
 }
 
 prepare() { # what has to be known first; nothing is changed but that modules are loaded

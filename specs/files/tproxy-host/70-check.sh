@@ -3,15 +3,25 @@
 
 json=no faults=0 findings=''
 
-report() { # LEVEL SUBJECT TEXT CURE
+report() { # LEVEL SUBJECT TEXT CURE; the text may have several lines
     [ "$1" != fail ] || faults=$((faults + 1))
+    set -- "$1" "$2" "$(join_lines "$3")" "$4"
     if [ $json = yes ]; then
         findings="$findings${findings:+,$NEWLINE}  {\"level\": $(quote "$1"), \"subject\": $(quote "$2"), \"text\": $(quote "$3"), \"cure\": $(quote "$4")}"
     else
         printf '%-4s  %s: %s%s\n' "$1" "$2" "$3" "${4:+; cure: $4}"
     fi
 }
-quote() { printf '"%s"' "$(printf '%s' "$1" | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/	/ /g' | tr '\n' ' ')"; }
+join_lines() {
+    IFS=$NEWLINE
+    set -- $1
+    IFS=$WORDS
+    joined=$1
+    [ $# = 0 ] || shift
+    for more in "$@"; do joined="$joined, $more"; done
+    echo "$joined"
+}
+quote() { printf '"%s"' "$(printf '%s' "$1" | tr '\t' ' ' | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g')"; }
 ok() { report ok "$1" "$2" ''; }
 warn() { report warn "$1" "$2" "$3"; }
 bad() { report fail "$1" "$2" "$3"; }
@@ -192,7 +202,7 @@ check_routing() {
 
 check_earlier_rules() { # FAMILY: a rule of a smaller number that takes the marked packets elsewhere
     IFS=$NEWLINE
-    set -- $(ip $option rule show)
+    set -- $(ip $option rule show | tr "\t" " ")
     IFS=$WORDS
     for entry in "$@"; do
         if echo "$entry" | grep -q "from all $(rule_pattern)"; then return; fi
@@ -200,7 +210,7 @@ check_earlier_rules() { # FAMILY: a rule of a smaller number that takes the mark
         case $entry in
             0:*) ;;
             *"fwmark $MARK"[\ /]* | *"from all lookup "*)
-                bad routing "$name: this rule comes first: $(echo $entry)" "give it a larger number, or remove it: ip$option rule del pref ${entry%%:*}" ;;
+                bad routing "$name: this rule comes first: $entry" "give it a larger number, or remove it: ip${option:+ $option} rule del pref ${entry%%:*}" ;;
         esac
     done
 }
@@ -299,18 +309,21 @@ check_squid() {
     fi
 }
 
+find_included() { # WORDS of an include line: the files
+    for pattern in $1; do
+        pattern=$ROOT${pattern#"$ROOT"}
+        set +f
+        echo $pattern
+        set -f
+    done
+}
+
 list_squid_conf() { # FILE DEPTH: its lines, and those of the files that it includes
     [ -r "$1" ] && [ "$2" -gt 0 ] || return 0
     while read -r word rest || [ -n "$word" ]; do
         case $word in
             include)
-                set +f
-                for included in $rest; do
-                    set -f
-                    (list_squid_conf "$ROOT${included#"$ROOT"}" $(($2 - 1)))
-                done
-                set -f
-                ;;
+                for included in $(find_included "$rest"); do (list_squid_conf "$included" $(($2 - 1))); done ;;
             '' | '#'*) ;;
             *) echo "$word $rest" ;;
         esac
@@ -324,7 +337,7 @@ check_squid_conf() {
     fi
     lines=$(list_squid_conf "$SQUID_CONF" 16)
     ports=$(echo "$lines" | sed -n "s/^http_port[$BLANKS]\{1,\}//p")
-    tproxied=$(echo "$ports" | grep -c "^\(.*:\)\{0,1\}$TPROXY_PORT[$BLANKS].*tproxy")
+    tproxied=$(echo "$ports" | grep -c "^\(.*:\)\{0,1\}${TPROXY_PORT}[$BLANKS].*tproxy")
     if [ "$tproxied" != 0 ]; then
         ok squid.conf "http_port $TPROXY_PORT tproxy"
     else
