@@ -1,6 +1,7 @@
 """Squid of a finished cut registers with the WCCPv2 router: a kernel redirects to it while it is there, and only then."""
 
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -27,7 +28,12 @@ PROXY = (NETWORK.proxy.host,)
 # Squid speaks every ten seconds, and assigns fifteen after the last change: it is usable after 11, assigned after 26.
 ASSIGNED = 45.0
 
-pytestmark = [pytest.mark.cut, pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")]
+pytestmark = [
+    pytest.mark.cut,
+    pytest.mark.root,
+    pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
+    pytest.mark.skipif(shutil.which("ip") is None, reason="no ip here: install iproute2"),
+]
 
 
 @pytest.fixture(scope="module")

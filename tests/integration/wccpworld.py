@@ -1,13 +1,16 @@
 """Four network namespaces, as in an acceptance run: client, proxy and server, each on a link of its own to a router."""
 
 import os
+import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tproxy_rpms.acceptance.network import NETWORK, Link
+from tproxy_rpms.acceptance.router import Router
 
 from .finished import FinishedCut
 from .payload import unpack_rpms
@@ -17,7 +20,7 @@ import http.server
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        body = f"{self.client_address[0]} {self.headers.get('Via', '-')}".encode()
+        body = f"{self.client_address[0]} {self.headers.get('Via', '-')}".encode() + b"." * int(self.path[1:] or 0)
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
@@ -29,6 +32,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 http.server.ThreadingHTTPServer(("0.0.0.0", 80), Handler).serve_forever()
 """
+
+FETCH = "python3 -c 'import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=10).read().decode())'"
 
 # What the reference page has of rules and routes, with the cut's own iptables.
 INTERCEPT = """\
@@ -64,37 +69,53 @@ class World:
         assert result.returncode == 0, f"{script}\n{result.stdout}{result.stderr}"
         return result.stdout
 
-    def start(self, name: str, argv: list[str], *, log: Path) -> "subprocess.Popen[bytes]":
-        """Start a program in a namespace; it ends with the world."""
+    def start(self, name: str, argv: list[str], *, log: Path, inherit: tuple[int, ...] = ()) -> "subprocess.Popen[bytes]":
+        """Start a program in a namespace, with some files of ours; it ends with the world."""
         with log.open("wb") as output:
             words = ["setpriv", "--pdeathsig", "KILL", "ip", "netns", "exec", self.netns(name), *argv]
-            process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, pass_fds=inherit
+            )  # fmt: skip
         self.started.append(process)
         return process
 
-    def fetch(self) -> tuple[str, str]:
-        """Ask the server for a page, as the client; return the address that the server sees, and its Via header."""
-        said = self.run("client", f"curl -sS --max-time 10 http://{NETWORK.server.host}/")
-        address, via = said.split(" ", 1)
+    def fetch(self, extra: int = 0) -> tuple[str, str]:
+        """Ask the server for a page, as the client; return the address that the server sees, and its Via header.
+
+        With `extra` the page is so many dots longer, which have all to arrive.
+        """
+        said = self.run("client", f"{FETCH} http://{NETWORK.server.host}/{extra or ''}").strip()
+        address, via = said.rstrip(".").split(" ", 1)
+        assert len(said) == len(address) + 1 + len(via) + extra
         return address, via
 
 
 @contextmanager
-def make_world(scratch: Path) -> Iterator[World]:
-    """Make the namespaces with their links and the server; all is gone at the end."""
+def make_world(scratch: Path, *, userspace: Router | None = None) -> Iterator[World]:
+    """Make the namespaces with their links and the server; all is gone at the end.
+
+    With a userspace router there is no namespace for it: hosts have TAP devices that are joined to its ports.
+    """
     world = World(scratch=scratch)
-    names = ("router", *(link.name for link in NETWORK.links))
+    names = (*(() if userspace else ("router",)), *(link.name for link in NETWORK.links))
     try:
         for name in names:
             subprocess.run(["ip", "netns", "add", world.netns(name)], check=True)
             settle = "ip link set lo up; sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0"
             world.run(name, f"{settle} net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.default.send_redirects=0")
         for link in NETWORK.links:
-            _join(world, link)
-        world.run("router", "sysctl -qw net.ipv4.ip_forward=1")
-        world.run("proxy", "sysctl -qw net.ipv4.ip_forward=1")
+            if userspace:
+                _plug(world, link, userspace.ports[link.name])
+            else:
+                _join(world, link)
+            settle = f"ip addr add {link.host}/{link.prefix} dev eth0; ip link set eth0 up"
+            world.run(link.name, f"{settle}; ip route add default via {link.router}")
+        for name in {"router", "proxy"} & set(names):
+            world.run(name, "sysctl -qw net.ipv4.ip_forward=1")
         world.start("server", ["python3", "-c", SERVER], log=scratch / "server.log")
-        world.run("client", f"curl -sS --retry 20 --retry-delay 1 --retry-connrefused http://{NETWORK.server.host}/")
+        world.run(
+            "client", f"for n in $(seq 40); do {FETCH} http://{NETWORK.server.host}/ && break; sleep 0.25; done 2>/dev/null"
+        )
         yield world
     finally:
         for process in world.started:
@@ -110,9 +131,18 @@ def _join(world: World, link: Link) -> None:
     ends = ["name", "eth0", "netns", host, "type", "veth", "peer", "name", f"to-{link.name}", "netns", router]
     subprocess.run(["ip", "link", "add", *ends], check=True)
     world.run("router", f"ip addr add {link.router}/{link.prefix} dev to-{link.name}; ip link set to-{link.name} up")
-    world.run(
-        link.name, f"ip addr add {link.host}/{link.prefix} dev eth0; ip link set eth0 up; ip route add default via {link.router}"
-    )
+
+
+def _plug(world: World, link: Link, port: int) -> None:
+    """Give a host a TAP device whose frames go to a port of the userspace router."""
+    log = world.scratch / f"tap-{link.name}.log"
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        argv = ["python3", str(Path(__file__).with_name("tap.py")), str(connection.fileno())]
+        world.start(link.name, argv, log=log, inherit=(connection.fileno(),))
+    stop = time.monotonic() + 10
+    while "up" not in log.read_text():
+        assert time.monotonic() < stop, log.read_text()
+        time.sleep(0.05)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tproxy_rpms.process import require_tool, run_command
+from tproxy_rpms.process import run_command
 
 from .engine import ServiceState
 from .service import HTTP, PORTS_SOURCE, TCP
@@ -54,7 +54,6 @@ class KernelRedirect:
         self._interfaces = interfaces
         self._proxy_interface = proxy_interface
         self._routes: frozenset[Route] = frozenset()
-        self._ip = require_tool("ip", package="iproute2")
 
     def follow(self, states: tuple[ServiceState, ...]) -> bool:
         """Add and remove what has changed; tell whether anything has. Raises CommandError."""
@@ -75,14 +74,14 @@ class KernelRedirect:
     def _add(self, route: Route) -> None:
         table = str(route.table)
         hop = ["via", route.cache, "dev", self._proxy_interface]
-        run_command([self._ip, "route", "replace", "default", *hop, "table", table])
+        run_command(["ip", "route", "replace", "default", *hop, "table", table])
         for rule in self._rules(route):
-            run_command([self._ip, "rule", "add", *rule])
+            run_command(["ip", "rule", "add", *rule])
 
     def _remove(self, route: Route) -> None:
         for rule in self._rules(route):
-            run_command([self._ip, "rule", "del", *rule], check=False)
-        run_command([self._ip, "route", "flush", "table", str(route.table)], check=False)
+            run_command(["ip", "rule", "del", *rule], check=False)
+        run_command(["ip", "route", "flush", "table", str(route.table)], check=False)
 
     def _rules(self, route: Route) -> list[list[str]]:
         table = str(route.table)
