@@ -14,7 +14,7 @@ from tproxy_rpms.release.load import load_release
 from tproxy_rpms.release.model import Arch, Release
 
 # What the specs of this room ask for.
-PACKAGES = ("bzip2", "gcc", "libc6-dev", "linux-libc-dev", "make", "musl-tools")
+PACKAGES = ("bzip2", "gcc", "libc6-dev", "linux-libc-dev", "make", "musl-tools", "patch", "xz-utils")
 
 
 def load_musl_release(*, root: Path) -> Release:
