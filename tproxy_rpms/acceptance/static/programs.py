@@ -6,12 +6,11 @@ say, so that the data files of the release's RPMs (mime.conf, error pages, icons
 
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tproxy_rpms.acceptance.muslroot import PACKAGES, build_spec, load_musl_release
+from tproxy_rpms.acceptance.muslroot import PACKAGES, build_spec, load_musl_release, scratch_beside
 from tproxy_rpms.acceptance.payload import unpack_rpms
 from tproxy_rpms.acceptance.static.zig import REQUIREMENTS, install_zig, pack_zig
 from tproxy_rpms.release.model import Arch, Archive, Release, Source
@@ -64,8 +63,7 @@ def make_static(
     with wait_for_lock(folder.with_suffix(".lock")):
         if not folder.is_dir():
             zig = install_zig(cache=cache, mirrors=mirrors)
-            with whole_folder(folder) as made, tempfile.TemporaryDirectory(prefix="tproxy-rpms-static-") as name:
-                scratch = Path(name)
+            with whole_folder(folder) as made, scratch_beside(folder) as scratch:
                 staged = stage_sources(release, sources, cache=cache, scratch=scratch)
                 pack_zig(zig, scratch / "zig.tar")
                 built = build_spec(
