@@ -4,6 +4,9 @@ Guests run kernels of any age. What runs on all of them is static and made with 
 2009. The roots of a cut hold no musl, and they are not ours to change.
 """
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from tproxy_rpms.release.load import load_release
 from tproxy_rpms.release.model import Arch, Release
 
 # What the specs of this room ask for.
-PACKAGES = ("bzip2", "gcc", "libc6-dev", "linux-libc-dev", "make", "musl-tools")
+PACKAGES = ("bzip2", "gcc", "libc6-dev", "linux-libc-dev", "make", "musl-tools", "patch", "xz-utils")
 
 
 def load_musl_release(*, root: Path) -> Release:
@@ -25,6 +28,13 @@ def load_musl_release(*, root: Path) -> Release:
     """
     given = load_release("bookworm", root=root)
     return replace(given, target=replace(given.target, name=f"{given.target.name}-musl", build_packages=PACKAGES))
+
+
+@contextmanager
+def scratch_beside(folder: Path) -> Iterator[Path]:
+    """Yield a folder for what the making of `folder` leaves; a killed run's goes when `whole_folder` begins the same again."""
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent) as name:
+        yield Path(name)
 
 
 def build_spec(

@@ -5,10 +5,9 @@ by what it is made from.
 """
 
 import os
-import tempfile
 from pathlib import Path
 
-from tproxy_rpms.acceptance.muslroot import PACKAGES, build_spec, load_musl_release
+from tproxy_rpms.acceptance.muslroot import PACKAGES, build_spec, load_musl_release, scratch_beside
 from tproxy_rpms.acceptance.payload import unpack_rpms
 from tproxy_rpms.release.model import Arch, Archive, Release, Source
 from tproxy_rpms.sources.apt import PrivateApt
@@ -33,8 +32,8 @@ def make_busybox(arch: Arch, *, root: Path, cache: Path) -> Path:
     folder = cache / "guest" / f"busybox-{arch}-{key}"
     with wait_for_lock(folder.with_suffix(".lock")):
         if not folder.is_dir():
-            with whole_folder(folder) as made, tempfile.TemporaryDirectory(prefix="tproxy-rpms-busybox-") as scratch:
-                unpack_rpms(build_rpms(release, arch, cache=cache, scratch=Path(scratch)), made)
+            with whole_folder(folder) as made, scratch_beside(folder) as scratch:
+                unpack_rpms(build_rpms(release, arch, cache=cache, scratch=scratch), made)
     return folder / "bin" / "busybox"
 
 
