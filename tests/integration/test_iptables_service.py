@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tproxy_rpms.acceptance.payload import unpack_rpms
-
 from .finished import FinishedCut
 
 SCRIPT = Path(__file__).parents[2] / "specs" / "files" / "iptables"

@@ -108,22 +108,52 @@ def assemble(cut: Cut, world: str, arch: Arch, folder: Path) -> "Cast":
     """Return what a run is made of: the packages of an arch, and the system that they run on."""
     from tproxy_rpms.acceptance.busybox.userland import make_busybox
     from tproxy_rpms.acceptance.run import Cast
+    from tproxy_rpms.acceptance.static.abi import needs_static, read_libc
 
     release = cut.release
     kernels = {name for name, package in release.packages.items() if package.kconfig}
     rpms = {name: list(read_outputs(cut.stamp(*cut.finished_by(name, arch)))) for name in release.packages}
     chosen = {name: [path for path in paths if not is_for_building(path)] for name, paths in rpms.items()}
     kernel = next((path for name in kernels for path in chosen[name]), None)
-    archive = make_userland(cut, arch, folder)
+    archive: Path | None = make_userland(cut, arch, folder)
+    programs = None
+    if world == "machines" and archive and kernel and needs_static(read_libc(archive), kernel_version(kernel)):
+        archive, programs = None, make_programs(cut, arch, folder)
     return Cast(
         arch=arch,
         rpms=tuple(path for name in release.packages if name not in kernels for path in chosen[name]),
         kernel=kernel,
         busybox=make_busybox(arch, root=cut.root, cache=cut.cache),
         archive=archive,
-        programs=None,
+        programs=programs,
         host=describe_host(cut, world),
     )
+
+
+def kernel_version(kernel: Path) -> str:
+    """Return the version of a kernel's RPM."""
+    from tproxy_rpms.packaging.header import read_header
+
+    return read_header(kernel).version
+
+
+def make_programs(cut: Cut, arch: Arch, folder: Path) -> Path:
+    """Return the static programs of the release, which run on any kernel."""
+    from tproxy_rpms.acceptance.static.programs import StaticSources, make_static
+
+    def find_srpm(spec: str) -> Path | None:
+        names = (name for name, package in cut.release.packages.items() if package.spec == spec)
+        return next((path for name in names for path in read_outputs(cut.stamp("srpm", name))), None)
+
+    squid, iptables = find_srpm("squid"), find_srpm("iptables")
+    kernels = (name for name, package in cut.release.packages.items() if package.kconfig)
+    devel = next(
+        (path for name in kernels for path in read_outputs(cut.stamp("rpm", name, arch)) if "-devel-" in path.name), None
+    )
+    if squid is None or iptables is None or devel is None:
+        raise UserError(f"{cut.release.files[-1]}: packages: no squid, iptables or kernel-devel to build for an old kernel from")
+    sources = StaticSources(squid=squid, iptables=iptables, kernel_devel=devel, libcap=find_srpm("libcap2"))
+    return make_static(arch, sources, root=cut.root, cache=cut.cache, logs=folder / "programs", mirrors=cut.mirrors)
 
 
 def is_for_building(path: Path) -> bool:
