@@ -1,4 +1,7 @@
-"""Scenarios: each module is one, as `Scenario` tells. A new one is a new file; the first line of its docstring is what reports say."""
+"""Scenarios: each module is one, as `Scenario` tells. A new one is a new file.
+
+The first line of its docstring is what reports say of it.
+"""
 
 from importlib import import_module
 from pathlib import Path
