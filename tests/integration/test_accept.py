@@ -12,7 +12,8 @@ from tproxy_rpms.acceptance.payload import unpack_rpms
 from tproxy_rpms.acceptance.run import Cast, accept
 from tproxy_rpms.acceptance.verdict import Verdict
 from tproxy_rpms.release.model import Acceptance
-from tproxy_rpms.tasks.accept import assemble, inputs, list_packages, require_accepted, run
+from tproxy_rpms.tasks.accept import inputs, list_packages, require_accepted, run
+from tproxy_rpms.tasks.cast import assemble
 from tproxy_rpms.tasks.cut import Cut
 
 from ..conftest import ROOT
