@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from tproxy_rpms.packaging.spec import list_files, render_spec
 from tproxy_rpms.release.load import load_release
 from tproxy_rpms.release.model import RPM_ARCH, Arch, Package, Release
+
+from .proxyhost import install_host
 
 ROOT = Path(__file__).parents[2]
 RELEASES = {path.stem: load_release(path.stem, root=ROOT) for path in sorted((ROOT / "releases").glob("*.toml"))}
@@ -162,3 +165,20 @@ def test_a_target_whose_rpm_does_not_clamp_times_has_the_spec_do_it(arch: Arch, 
         f"{DOCS}/text",
     }
     assert set(times.values()) == {epoch}
+
+
+@pytest.mark.parametrize("init", ["sysv", "systemd"])
+def test_tproxy_host_is_installed_whole(init: str, tmp_path: Path) -> None:
+    """Every place filled in, every script one that a shell reads; shellcheck looks, too, where it is."""
+    install_host(tmp_path, init=init)
+    files = sorted(path for path in tmp_path.rglob("*") if path.is_file() and path.name != "squid.conf")
+    assert not [path for path in files if "@" in path.read_text().replace("._@-", "").replace("$@", "")]
+    scripts = [path for path in files if path.read_text().startswith("#!/bin/sh")]
+    assert {path.name for path in scripts} == {"tproxy-host"}
+    assert len(scripts) == (3 if init == "sysv" else 2)
+    for script in scripts:
+        subprocess.run(["sh", "-n", str(script)], check=True)
+        if shutil.which("shellcheck"):
+            result = subprocess.run(["shellcheck", "--shell=sh", str(script)], capture_output=True, text=True)
+            assert result.stdout == ""
+    assert {path.name for path in (tmp_path / "etc/squid/tproxy").iterdir()} == {"ports.conf", "access.conf", "wccp.conf"}

@@ -58,16 +58,22 @@ def make_host(cut: FinishedCut, unpacked_iptables: Path, tmp_path: Path, busybox
 
 
 @pytest.fixture
+def networks(cut: FinishedCut) -> str:
+    """The clients' networks, IPv6 among them if the cut's iptables has TPROXY for it: 1.4.3.2 has not."""
+    package = cut.package("iptables")
+    old = package is not None and cut.version(package).startswith("1.4.")
+    return "10.9.0.0/24" if old else "10.9.0.0/24 2001:db8::/32"
+
+
+@pytest.fixture
 def host(make_host: Maker) -> ProxyHost:
     return make_host("dash")
 
 
 @pytest.mark.parametrize("shell", ["dash", "bash", "busybox"])
-def test_what_start_does_stop_undoes(shell: str, make_host: Maker) -> None:
+def test_what_start_does_stop_undoes(shell: str, make_host: Maker, networks: str) -> None:
     host = make_host(shell)
-    host.configure(
-        INTERFACES="c0", PORTS="80 8080", LOCALNET="10.9.0.0/24 2001:db8::/32", WCCP_ROUTERS="10.8.0.2", WCCP_FORWARDING="l2"
-    )
+    host.configure(INTERFACES="c0", PORTS="80 8080", LOCALNET=networks, WCCP_ROUTERS="10.8.0.2", WCCP_FORWARDING="l2")
     said = host.run(
         "snap > $FOLDER/before", "th start; echo start $?",
         "iptables -t mangle -S; iptables -S; ip rule; ip route show table 100",
@@ -82,7 +88,7 @@ def test_what_start_does_stop_undoes(shell: str, make_host: Maker) -> None:
     assert "missing" not in said
     for port in ("80", "8080"):
         assert f"--dport {port} " in said
-    assert said.count("local default dev lo") == 2
+    assert said.count("local default dev lo") == len(networks.split())
     assert "-s 10.8.0.2/32 -p udp -m udp --dport 2048" in said
     assert not host.state.exists()
 
@@ -144,9 +150,9 @@ def test_a_table_of_somebody_else_is_not_taken(host: ProxyHost) -> None:
     assert "start 1\nthe same\n" in said
 
 
-def test_whatever_fails_half_way_everything_is_undone(host: ProxyHost) -> None:
+def test_whatever_fails_half_way_everything_is_undone(host: ProxyHost, networks: str) -> None:
     """Each command that changes something is the first to fail, in its turn."""
-    host.configure(LOCALNET="10.9.0.0/24 2001:db8::/32")
+    host.configure(LOCALNET=networks)
     for name in ("ip", "iptables", "ip6tables"):
         real = shutil.which("ip") if name == "ip" else host.sbin / name
         host.add_program(name, f'{FAILING}exec {real} "$@"\n')
@@ -160,7 +166,7 @@ def test_whatever_fails_half_way_everything_is_undone(host: ProxyHost) -> None:
     )  # fmt: skip
     *undone, steps, stopped, last = said.splitlines()
     assert undone == ["the same"] * len(undone)
-    assert steps == f"{len(undone) + 1} steps" and len(undone) > 20
+    assert steps == f"{len(undone) + 1} steps" and len(undone) > 12
     assert (stopped, last) == ("tproxy-host: stopped", "the same")
 
 

@@ -298,3 +298,37 @@ def test_half_a_pin_of_an_archive_source_is_told(root: Path, pin: str) -> None:
         f"{root}/releases/one.toml: sources.hello.archive: a pinned archive source has sha256, filename and archive.version, "
         "or the last alone",
     )
+
+
+OWN = '[packages.own]\nspec = "tproxy-host"\n'
+
+
+def test_a_package_without_sources_has_a_version(root: Path) -> None:
+    write(root, GOOD + OWN + 'version = "1.0"\n')
+    release = load_release("one", root=root)
+    assert (release.packages["own"].sources, release.packages["own"].version) == ((), "1.0")
+    assert 'version = "1.0"' in dump_release(release).partition("[packages.own]")[2]
+
+
+@pytest.mark.parametrize(
+    ("lines", "key", "text"),
+    [
+        ("", "sources", "a package has sources, or a version"),
+        ("sources = []\n", "sources", "a package has sources, or a version"),
+        ('version = "1.0"\nsources = ["hello"]\n', "version", "leave version or sources"),
+        ('version = "1.0-2"\n', "version", "'1.0-2' can be no version of an RPM"),
+        ('version = "1.0\\n"\n', "version", "can be no version of an RPM"),
+        ('version = "1.0"\npatches = "linux"\n', "patches", "no sources that it could be for"),
+        ('version = "1.0"\nkconfig = { base = "slim", fragments = ["tproxy"] }\n', "kconfig", "no sources that it could be for"),
+    ],
+)
+def test_a_package_has_sources_or_a_version(lines: str, key: str, text: str, root: Path) -> None:
+    (root / "patches" / "linux").mkdir()
+    (problem,) = problems_of(root, GOOD + OWN + lines)
+    assert f"one.toml: packages.own.{key}: " in problem
+    assert text in problem
+
+
+def test_the_targets_rpm_must_sort_a_packages_own_version(root: Path) -> None:
+    (problem,) = problems_of(root, GOOD.replace('"debian-12"', '"centos-5"') + OWN + 'version = "1.0~rc1"\n')
+    assert "packages.own.version: '1.0~rc1' has '~', which limits.version_refuses of the target centos-5" in problem

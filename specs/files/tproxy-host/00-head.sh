@@ -5,6 +5,9 @@
 #
 # A command that `if`, `||` or `&&` looks at may fail; what does the work returns 1 and has said why.
 
+# Words are meant to be split, BLANKS to be part of a pattern, and what ls says of two paths to be compared.
+# shellcheck disable=SC2012,SC2015,SC2046,SC2086,SC2116,SC2295
+
 # Lists are split into words and never taken for patterns of file names; where files are meant, it says set +f.
 set -f
 umask 022
@@ -17,8 +20,6 @@ BLANKS=' 	'
 NEWLINE='
 '
 WORDS=$BLANKS$NEWLINE
-
-# shellcheck disable=SC2086,SC2046,SC2116,SC2295  # words are meant to be split, and BLANKS to be a part of a pattern
 
 set_root() { # DIR, empty for the host itself: where all files lie
     ROOT=$1

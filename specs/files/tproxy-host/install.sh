@@ -11,7 +11,8 @@ fill() { # MODE PLACE FILE…
     chmod "$mode" "$place"
 }
 
-fill 755 "$SBINDIR/tproxy-host" 00-head.sh 10-config.sh 20-journal.sh 30-rules.sh 40-network.sh 50-squid.sh 60-service.sh 70-check.sh 90-main.sh
+fill 755 "$SBINDIR/tproxy-host" 00-head.sh 10-config.sh 20-journal.sh 30-rules.sh 40-network.sh 50-squid.sh 60-service.sh \
+    70-check.sh 75-check-squid.sh 90-main.sh
 fill 600 "$CONFIG" tproxy-host.conf
 fill 755 /etc/iptables.d/tproxy-host iptables-hook
 fill 644 /usr/share/man/man8/tproxy-host.8 tproxy-host.8
