@@ -257,6 +257,51 @@ def test_status_names_what_is_missing(host: ProxyHost) -> None:
         assert "status 1\n" in said and "status 0\n" in said
 
 
+# A stand-in for squid: answers with the addresses that the connection has, which only a transparent socket may have.
+PROXY = """\
+import socket
+listener = socket.socket()
+listener.setsockopt(socket.SOL_IP, 19, 1)  # IP_TRANSPARENT
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listener.bind(("0.0.0.0", 3129))
+listener.listen()
+print("listening", flush=True)
+while True:
+    connection, peer = listener.accept()
+    connection.recv(100)
+    connection.sendall("{} asks {}:{}".format(peer[0], *connection.getsockname()).encode())
+    connection.close()
+"""
+CLIENT = """\
+import socket, sys
+for address, port in (("198.51.100.7", 80), ("198.51.100.7", 81), ("10.9.0.1", 80)):
+    try:
+        with socket.create_connection((address, port), 1) as connection:
+            connection.sendall(b"hello")
+            print(connection.recv(100).decode())
+    except OSError as error:
+        print(type(error).__name__)
+"""
+
+
+@pytest.mark.parametrize("addrtype", [True, False])
+def test_connections_reach_the_proxy_with_both_addresses(addrtype: bool, host: ProxyHost) -> None:
+    """A client in a namespace of its own asks a server that is nowhere, another port, and the host itself."""
+    program = host.folder / "usr/sbin/tproxy-host"
+    program.write_text(program.read_text().replace("comment addrtype; do", "comment addrtype; do" if addrtype else "; do"))
+    for name, text in {"proxy": PROXY, "client": CLIENT}.items():
+        (host.folder / f"{name}.py").write_text(text)
+    said = host.run(
+        "unshare --net sleep 100 & other=$!; sleep 0.3; ip link set s0 netns $other; client='nsenter --net --target '$other",
+        "$client ip addr add 10.9.0.2/24 dev s0; $client ip link set s0 up; $client ip route add default via 10.9.0.1",
+        "python3 $FOLDER/proxy.py > $FOLDER/said & proxy=$!; until grep -q listening $FOLDER/said; do sleep 0.05; done",
+        "th start", "$client python3 $FOLDER/client.py", "th stop", "$client python3 $FOLDER/client.py; kill $proxy $other",
+    )  # fmt: skip
+    started, stopped = said.split("tproxy-host: stopped\n")
+    assert started.splitlines()[1:] == ["10.9.0.2 asks 198.51.100.7:80", "OSError", "ConnectionRefusedError"]
+    assert stopped.splitlines() == ["TimeoutError", "TimeoutError", "ConnectionRefusedError"]
+
+
 # -- WCCP: no kernel of a test host need have GRE, so that the commands are looked at
 
 GRE = """\
@@ -303,6 +348,25 @@ def test_a_kernel_without_gre_is_told(host: ProxyHost) -> None:
         pytest.skip("this kernel has gre0")
     assert "the kernel has no gre0: the module ip_gre (CONFIG_NET_IPGRE) is missing" in said
     assert "start 1\nthe same\n" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "need"),
+    [
+        ("-m socket", "CONFIG_NETFILTER_XT_MATCH_SOCKET"),
+        ("-j TPROXY", "CONFIG_NETFILTER_XT_TARGET_TPROXY"),
+        ("-j MARK", "CONFIG_NETFILTER_XT_TARGET_MARK"),
+        ("-m mark", "CONFIG_NETFILTER_XT_MATCH_MARK"),
+        ("-N tproxy-host", "CONFIG_IP_NF_MANGLE"),
+    ],
+)
+def test_what_the_kernel_lacks_is_named_before_anything_is_done(words: str, need: str, host: ProxyHost) -> None:
+    lacking = f'case "$*" in *"{words}"* | *-F*) echo "no chain/target/match by that name"; exit 1 ;; esac'
+    host.add_program("iptables", f'{lacking}\nexec {host.sbin}/iptables "$@"\n')
+    said = host.run("snap > $FOLDER/before", "th start; echo start $?", "same; cat $FOLDER/var/run/tproxy-host/state")
+    assert need in said and "no chain/target/match by that name" in said
+    assert "start 1\n" in said
+    assert "No such file" in said, "it had begun"
 
 
 @pytest.mark.parametrize("setting", ["auto", "RH-Firewall-1-INPUT"])
