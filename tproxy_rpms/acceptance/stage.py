@@ -80,14 +80,14 @@ def configure(world: World, **settings: str) -> None:
 def proxy_running(world: World, trial: Trial, **settings: str) -> Iterator[None]:
     """Set the proxy up as its settings say, and take it down in the end. Raises TrialError if it does not come up."""
     configure(world, **settings)
-    started = world.proxy.run("tproxy-host start")
+    started = world.proxy.run(f"{world.host.service} start")
     trial.require("tproxy-host starts", started.status == 0, started.text)
     try:
         start_squid(world, trial)
         yield
     finally:
         stop_squid(world)
-        world.proxy.run("tproxy-host stop")
+        world.proxy.run(f"{world.host.service} stop")
 
 
 def start_squid(world: World, trial: Trial) -> None:

@@ -66,9 +66,14 @@ class World(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ProxyHost:
-    """Where a proxy host has what scenarios touch, and the versions of what it runs."""
+    """Where a proxy host has what scenarios touch, and the versions of what it runs.
+
+    Fields:
+        config: the file of tproxy-host's settings. service: what starts and stops it: the init script where the target has one.
+    """
 
     config: str
+    service: str
     squid: str
     iptables: str
     kernel: str

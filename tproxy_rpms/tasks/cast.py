@@ -98,6 +98,7 @@ def describe_host(cut: Cut, world: str) -> "ProxyHost":
     kernel = os.uname().release if world == "namespaces" else versions.get("kernel", "")
     return ProxyHost(
         config=f"{release.target.traits['service_config']}/tproxy",
+        service="/etc/rc.d/init.d/tproxy-host" if release.target.init == "sysv" else "/usr/sbin/tproxy-host",
         squid=versions["squid"],
         iptables=versions["iptables"],
         kernel=kernel,

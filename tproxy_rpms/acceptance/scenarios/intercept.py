@@ -38,7 +38,7 @@ def run(world: World, trial: Trial) -> None:
 def check_bad_values(world: World, trial: Trial, before: str) -> None:
     """Check that a bad value is named, and changes nothing."""
     configure(world, TPROXY_PORT="312900")
-    answer = world.proxy.run("tproxy-host start")
+    answer = world.proxy.run(f"{world.host.service} start")
     named = all(word in answer.text for word in ("TPROXY_PORT", "312900", world.host.config))
     trial.check("a bad value is refused with file, key and value", answer.status != 0 and named, answer.text)
     after = world.proxy.run(STATE).text
@@ -48,10 +48,10 @@ def check_bad_values(world: World, trial: Trial, before: str) -> None:
 def check_host(world: World, trial: Trial) -> None:
     """Check what the host says of itself, and that a second start adds nothing."""
     once = world.proxy.run(STATE).text
-    again = world.proxy.run("tproxy-host start")
+    again = world.proxy.run(f"{world.host.service} start")
     twice = world.proxy.run(STATE).text
     trial.check("a second start adds nothing", again.status == 0 and twice == once, f"{again.text}\n{once}\n{twice}")
-    status = world.proxy.run("tproxy-host status")
+    status = world.proxy.run(f"{world.host.service} status")
     trial.check("status says that all is there", status.status == 0, status.text)
     found = world.proxy.run("tproxy-host check")
     trial.check("check finds nothing wrong", found.status == 0, found.text)
