@@ -16,9 +16,10 @@ from tproxy_rpms.acceptance.wccp.component import (
     RouterView,
     Security,
 )
-from tproxy_rpms.acceptance.wccp.engine import Engine, Timers
+from tproxy_rpms.acceptance.wccp.engine import Engine
 from tproxy_rpms.acceptance.wccp.message import Kind, Message, check_security, parse_message
 from tproxy_rpms.acceptance.wccp.service import Flow, Service, ServiceKey
+from tproxy_rpms.acceptance.wccp.state import Timers
 
 from .wccpmessages import (
     KEY_80,

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 
 from ..network import Network
-from ..wccp.engine import Datagram, Engine, Timers
+from ..wccp.engine import Engine
+from ..wccp.state import Datagram, Timers
 from .counters import Counters, Snapshot
 from .neighbours import Neighbours, to_number
 from .packet import (
