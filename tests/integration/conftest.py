@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tproxy_rpms.acceptance.payload import unpack_rpms
 from tproxy_rpms.release.load import load_release
 from tproxy_rpms.release.model import Publishing
 
 from ..conftest import ROOT
 from .finished import FinishedCut
 from .package import build_package
-from .payload import unpack_rpms
 from .servers import SshServer, serve_by_sshd
 from .signingkeys import TestKey, make_key
 from .site import Site, make_site

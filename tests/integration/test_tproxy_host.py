@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tproxy_rpms.acceptance.busybox.userland import make_busybox
+
+from ..conftest import ROOT
 from .finished import FinishedCut
 from .proxyhost import SPEC_FILES, ProxyHost, install_host
-from .userland import make_busybox
 
 pytestmark = [pytest.mark.cut, pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace needs root")]
 
@@ -41,7 +43,7 @@ esac
 
 @pytest.fixture(scope="module")
 def busybox() -> Path:
-    return make_busybox("x86_64", cache=Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tproxy-rpms")
+    return make_busybox("x86_64", root=ROOT, cache=Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tproxy-rpms")
 
 
 Maker = Callable[[str], ProxyHost]

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tproxy_rpms.acceptance.payload import unpack_rpms
+
 from .finished import FinishedCut
-from .payload import unpack_rpms
 from .proxyhost import ProxyHost, install_host
 
 pytestmark = [pytest.mark.cut, pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace needs root")]

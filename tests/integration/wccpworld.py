@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tproxy_rpms.acceptance.network import NETWORK, Link
+from tproxy_rpms.acceptance.payload import unpack_rpms
 from tproxy_rpms.acceptance.router import Router
 
 from .finished import FinishedCut
-from .payload import unpack_rpms
 
 SERVER = """\
 import http.server
