@@ -89,7 +89,7 @@ def play(cast: Cast, tmp_path: Path) -> Callable[[str, str], Verdict]:
                 shutil.rmtree(other)
         return accept(
             "spoiled", "namespaces", ["intercept"], replace(cast, programs=programs), packages={}, may_skip=(), folder=tmp_path,
-            tell=print,
+            work=tmp_path / "work", tell=print,
         )  # fmt: skip
 
     return spoil

@@ -106,6 +106,18 @@ def test_a_release_is_signed_published_and_gone_back_to(project: Published, tmp_
     assert project.snapshot() == second
 
 
+def test_nothing_is_published_that_was_to_be_shown_to_proxy_and_was_not(project: Published) -> None:
+    for name in ("small", "centos5"):
+        path = project.folder / "releases" / f"{name}.toml"
+        path.write_text(path.read_text() + 'demand = ["accept"]\n')
+    output = project.doit("publish", status=10)
+    assert "packages: no squid" in output, output
+    assert "squid, iptables and tproxy-host" in output, output
+    assert not (project.place / "current").exists()
+    # What the demand is about is made nevertheless.
+    assert (project.build / "repo" / "x86_64" / "repodata" / "repomd.xml").is_file()
+
+
 def check_record(project: Published) -> None:
     """The unsigned packages are kept, and the record has both digests of each."""
     statement = json.loads((project.place / "current/record/small.intoto.json").read_text())

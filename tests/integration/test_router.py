@@ -12,7 +12,7 @@ import pytest
 
 from tproxy_rpms.acceptance.network import NETWORK
 from tproxy_rpms.acceptance.router import Router
-from tproxy_rpms.acceptance.wccp.engine import Timers
+from tproxy_rpms.acceptance.wccp.state import Timers
 
 from .finished import FinishedCut
 from .test_wccp import ASSIGNED, L2, PROXY, SERVICES

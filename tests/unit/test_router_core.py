@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tproxy_rpms.acceptance.network import NETWORK
-from tproxy_rpms.acceptance.router.packet import MTU, cut_fragments
+from tproxy_rpms.acceptance.router.neighbours import Neighbours, to_number
+from tproxy_rpms.acceptance.router.packet import MTU, cut_fragments, read_arp
+from tproxy_rpms.acceptance.router.packet import make_udp as make_udp_packet
 
 from .routerhosts import (
     ANSWER,
@@ -107,6 +109,14 @@ def test_the_proxy_does_not_become_the_client_by_asking_in_its_name() -> None:
     hosts = Hosts()
     hosts.send_frame("proxy", make_arp("proxy", 1, sender=CLIENT, target=GATEWAYS["proxy"]))
     assert hosts.pass_on("server", ANSWER)[0] == "client"
+
+
+def test_nothing_is_learnt_of_strangers_on_a_link() -> None:
+    neighbours = Neighbours(NETWORK.proxy)
+    asking = make_arp("proxy", 1, sender=CLIENT, target=GATEWAYS["proxy"])
+    assert len(neighbours.hear(read_arp(asking[14:]))) == 1
+    for address, frames in ((CLIENT, [b"\x08\x06"]), (PROXY, [b"\x08\x06"])):
+        assert [frame[12:14] for frame in neighbours.send(to_number(address), [REQUEST], 0)[0]] == frames
 
 
 def test_nobody_becomes_the_router() -> None:
@@ -231,6 +241,17 @@ def test_fragments_make_the_packet_again(size: int, mtu: int, of_a_fragment: boo
     assert whole == packet[20:]
     assert [bool(piece.word & 0x2000) for piece in pieces] == [True] * (len(pieces) - 1) + [of_a_fragment]
     assert {piece.data[4:6] for piece in pieces} == {packet[4:6]}
+
+
+def test_a_udp_checksum_is_never_zero_which_would_mean_none() -> None:
+    sums = {
+        make_udp_packet(
+            source=1, destination=2, source_port=3, destination_port=4, payload=number.to_bytes(2), identification=0
+        )[26:28]
+        for number in range(0x10000)
+    }  # fmt: skip
+    assert b"\0\0" not in sums
+    assert b"\xff\xff" in sums
 
 
 def test_links_are_told_apart() -> None:

@@ -175,6 +175,7 @@ def test_what_the_cache_returns_goes_its_way_without_being_redirected(header: by
         ("client", b"\0\0\x08\0" + REQUEST, "GRE from another link than the proxy's"),
         ("proxy", b"\0\0\x86\xdd" + REQUEST, "GRE of another kind"),
         ("proxy", b"\0\1\x08\0" + REQUEST, "GRE of another kind"),
+        ("proxy", b"\x40\0\x08\0" + REQUEST, "GRE of another kind"),
         ("proxy", b"\0\0", "truncated GRE"),
         ("proxy", b"\0\0\x88\x3e" + WCCP_80 + REQUEST[:10], "truncated IPv4 header"),
         ("proxy", b"\0\0\x08\0" + make_ip(PROXY, GATEWAYS["proxy"], b"", protocol=47), "GRE that holds a packet for the router"),

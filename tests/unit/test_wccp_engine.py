@@ -16,9 +16,10 @@ from tproxy_rpms.acceptance.wccp.component import (
     RouterView,
     Security,
 )
-from tproxy_rpms.acceptance.wccp.engine import Engine, Timers
+from tproxy_rpms.acceptance.wccp.engine import Engine
 from tproxy_rpms.acceptance.wccp.message import Kind, Message, check_security, parse_message
 from tproxy_rpms.acceptance.wccp.service import Flow, Service, ServiceKey
+from tproxy_rpms.acceptance.wccp.state import Timers
 
 from .wccpmessages import (
     KEY_80,
@@ -381,7 +382,15 @@ def test_with_a_password_all_is_signed_both_ways() -> None:
 def test_what_is_no_message_is_counted_and_not_answered() -> None:
     talk = Talk()
     whole = here_i_am()
-    bad = [b"", whole[:-1], whole + b"\0", bytes(500), whole[:8], make_message(Kind.REMOVAL_QUERY, SERVICE_80)]
+    bad = [
+        b"",
+        whole + b"\0\x63\0\0",
+        whole[:-1],
+        whole + b"\0",
+        bytes(500),
+        whole[:8],
+        make_message(Kind.REMOVAL_QUERY, SERVICE_80),
+    ]
     for data in bad:
         assert talk.say(data) is None
     assert talk.engine.refused == len(bad)
@@ -396,6 +405,32 @@ def test_a_group_has_32_caches_at_most() -> None:
         cache = IPv4Address(int(PROXY) + number)
         talk.say(here_i_am(cache=cache), cache=cache)
     assert talk.kinds() == ["heard"] * 32 + ["refused"] * 8
+
+
+def test_an_assignment_to_a_cache_that_is_not_usable_is_not_followed() -> None:
+    talk = Talk()
+    receive_id, change = talk.join()
+    talk.say(here_i_am(cache=SECOND), cache=SECOND)
+    talk.say(assign(caches=(PROXY, SECOND), buckets=make_buckets(68, 188), receive_id=receive_id, change=change))
+    assert talk.choose() is None
+    assert talk.choose(replace(REQUEST, source=CLIENT ^ 0x07)) == PROXY
+    assert talk.engine.services()[0].assigned == (str(PROXY),)
+
+
+def test_the_view_tells_what_a_cache_said_last() -> None:
+    talk = Talk()
+    receive_id, _ = talk.join()
+    answer = talk.say(here_i_am(receive_id=receive_id, weight=5))
+    assert answer
+    assert [one.weight for one in answer.demand(RouterView).caches] == [5]
+
+
+def test_a_service_without_ports_has_all_of_them() -> None:
+    talk, service = Talk(), replace(SERVICE_80, flags=1, ports=())
+    receive_id, change = talk.join(service)
+    talk.say(assign(service, receive_id=receive_id, change=change))
+    assert talk.choose(replace(REQUEST, destination_port=443)) == PROXY
+    assert talk.choose(replace(REQUEST, protocol=17)) is None
 
 
 def test_identity_flags_say_that_nothing_is_assigned() -> None:

@@ -8,9 +8,10 @@ import pytest
 
 from tproxy_rpms.acceptance.wccp import kernel
 from tproxy_rpms.acceptance.wccp.__main__ import tell_new
-from tproxy_rpms.acceptance.wccp.engine import EVENTS, Engine, Event, ServiceState
+from tproxy_rpms.acceptance.wccp.engine import EVENTS, Engine
 from tproxy_rpms.acceptance.wccp.kernel import KernelRedirect, Route, plan_routes
 from tproxy_rpms.acceptance.wccp.line import ServiceLine, parse_line, render_event, render_state
+from tproxy_rpms.acceptance.wccp.state import Event, ServiceState
 
 from .wccpmessages import PROXY, ROUTER, SERVICE_80, SERVICE_90, WEB_CACHE
 

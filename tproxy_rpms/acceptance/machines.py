@@ -45,11 +45,16 @@ MODULES = (
 
 @dataclass(kw_only=True)
 class MachineNode:
-    """A guest: `agent` is the stream of its second serial port."""
+    """A guest.
+
+    Fields:
+        agent: the stream of its second serial port. console: what the first one says. errors: what QEMU says.
+    """
 
     name: str
     agent: socket.socket
     console: Path
+    errors: Path
     unread: bytes = b""
 
     def run(self, script: str, *, seconds: float = PATIENCE) -> Answer:
@@ -96,7 +101,7 @@ class MachineNode:
 
     def complain(self, text: str) -> NodeError:
         """Return the error, with the end of what the console said."""
-        said = self.console.read_text(errors="replace")[-2000:] if self.console.is_file() else ""
+        said = "\n".join(path.read_text(errors="replace")[-2000:] for path in (self.errors, self.console) if path.is_file())
         return NodeError(f"{self.name}: {text}\n{said}".strip(), hint=f"the whole console: {self.console}")
 
 
@@ -175,10 +180,10 @@ def pack_root(folder: Path, boot: Path, scratch: Path) -> Path:
     """Return an initramfs of a folder, the kernel's modules, our init, and the devices that an old kernel does not make."""
     initrd = scratch / f"{folder.name}.cpio"
     chosen = " -o ".join(f"-path './lib/modules/*/kernel/{pattern}*'" for pattern in MODULES)
-    modules = f"cd {boot} && find ./lib/modules -type d -o -name 'modules.*' -o \\( {chosen} \\)"
+    modules = f"find ./lib/modules -type d -o -name 'modules.*' -o \\( {chosen} \\)"
     pack = "cpio -o -H newc --quiet"
-    script = f"set -e; (cd {folder} && find . -xdev | {pack}) > {initrd}; ({modules} | {pack}) >> {initrd}"
-    run_command([*as_root(), "sh", "-c", script])
+    script = f'set -e; (cd "$1" && find . -xdev | {pack}) > "$3"; (cd "$2" && {modules} | {pack}) >> "$3"'
+    run_command([*as_root(), "sh", "-c", script, "sh", folder, boot, initrd])
     with initrd.open("ab") as stream:
         stream.writelines(write_archive({"init": INIT.read_bytes()}))
     return initrd
@@ -190,7 +195,7 @@ def start_guest(
 ) -> Iterator[MachineNode]:
     """Start a guest on its link, and end it with the context. Raises HostError if there is no QEMU."""
     program, cpu = QEMU[arch]
-    agent = scratch / f"{link.name}.sock"
+    ours, theirs = socket.socketpair()
     words = f"tproxy.name={link.name} tproxy.address={link.host}/{link.prefix} tproxy.router={link.router}"
     argv = [
         require_tool(program, package="qemu-system-x86"), "-nodefaults", "-display", "none", "-no-reboot",
@@ -198,35 +203,21 @@ def start_guest(
         "-m", str(MEMORY[link.name]), "-kernel", os.fspath(kernel), "-initrd", os.fspath(initrd),
         # no_timer_check: a loaded host makes a guest panic otherwise.
         "-append", f"console=ttyS0 panic=1 no_timer_check rdinit=/init {words}",
-        "-serial", f"file:{console}", "-chardev", f"socket,id=agent,path={agent},server=on,wait=off", "-serial", "chardev:agent",
+        "-serial", f"file:{console}", "-chardev", f"socket,id=agent,fd={theirs.fileno()}", "-serial", "chardev:agent",
         "-netdev", f"socket,id=link,connect=127.0.0.1:{port}",
         "-device", f"virtio-net-pci,netdev=link,mac={link.host_mac}",
         "-object", f"filter-dump,id=dump,netdev=link,file={scratch / f'{link.name}.pcap'}",
     ]  # fmt: skip
     errors = scratch / f"{link.name}.qemu.log"
     with (
-        errors.open("w") as stream,
+        errors.open("w") as stream, theirs,
         subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", *argv], stdin=subprocess.DEVNULL, stdout=stream, stderr=stream,
-            env=clean_environment(), start_new_session=True,
-        ) as process,
-        socket.socket(socket.AF_UNIX) as stream_socket,
+            env=clean_environment(), start_new_session=True, pass_fds=[theirs.fileno()],
+        ) as process, ours,
     ):  # fmt: skip
+        theirs.close()  # so that ours ends with the guest
         try:
-            connect(stream_socket, agent, process, errors)
-            yield MachineNode(name=link.name, agent=stream_socket, console=console)
+            yield MachineNode(name=link.name, agent=ours, console=console, errors=errors)
         finally:
             process.kill()
-
-
-def connect(stream: socket.socket, path: Path, process: "subprocess.Popen[bytes]", errors: Path) -> None:
-    """Connect to a guest's agent as soon as QEMU listens. Raises NodeError if that ends first."""
-    stop = time.monotonic() + 30
-    while True:
-        try:
-            stream.connect(os.fspath(path))
-            return
-        except OSError as error:
-            if process.poll() is not None or time.monotonic() > stop:
-                raise NodeError(f"QEMU did not start\n{errors.read_text()[-2000:]}") from error
-            time.sleep(0.05)

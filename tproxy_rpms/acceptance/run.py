@@ -1,6 +1,5 @@
 """One acceptance run: makes the hosts, opens the world, runs its scenarios, and leaves a verdict whatever happens."""
 
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -41,12 +40,13 @@ class Cast:
 
 def accept(
     release: str, world: str, names: Iterable[str], cast: Cast, *, packages: Mapping[str, str], may_skip: Iterable[str],
-    folder: Path, tell: Callable[[str], None],
+    folder: Path, work: Path, tell: Callable[[str], None],
 ) -> Verdict:  # fmt: skip
     """Run scenarios in a world and return the verdict; logs and captures of what failed are left in a folder.
 
     Args:
         names: the scenarios. packages: file → hex SHA-256 of what is tried. may_skip: capabilities that the host may lack.
+        folder, work: for logs and captures; and for the hosts' files, which go with the run, or with the next one.
         tell: takes a line for people now and then.
 
     Raises HostError for a capability that is missing and may not be skipped, and for a world that cannot be made.
@@ -63,7 +63,7 @@ def accept(
     ]
     runnable = [name for name, reason in skipped.items() if not reason]
     if runnable:
-        with open_world(world, cast, logs=folder) as opened:
+        with open_world(world, cast, work=work, logs=folder) as opened:
             findings += [run_scenario(name, opened, folder=folder, tell=tell) for name in runnable]
     order = {name: number for number, name in enumerate(here)}
     return Verdict(
@@ -95,21 +95,21 @@ def find_reason(world: str, needs: Iterable[str], lacks: Mapping[str, str]) -> s
 
 
 @contextmanager
-def open_world(world: str, cast: Cast, *, logs: Path) -> Iterator[World]:
+def open_world(world: str, cast: Cast, *, work: Path, logs: Path) -> Iterator[World]:
     """Make the hosts' folders, and open the world that they are in."""
-    with tempfile.TemporaryDirectory(prefix="tproxy-rpms-accept-") as name, ExitStack() as stack:
-        scratch = Path(name)
-        for folder in ("plain", "proxy", "server", "boot"):
-            stack.callback(remove_root, scratch / folder)
+    with ExitStack() as stack:
+        remove_root(work)
+        work.mkdir(parents=True)
+        stack.callback(remove_root, work)
         log = logs / "hosts.log"
         log.unlink(missing_ok=True)
         with take_turn(alone=False):
-            plain = make_root(scratch / "plain", busybox=cast.busybox, log=log)
+            plain = make_root(work / "plain", busybox=cast.busybox, log=log)
             proxy = make_root(
-                scratch / "proxy", busybox=cast.busybox, log=log, rpms=cast.rpms, archive=cast.archive, programs=cast.programs
+                work / "proxy", busybox=cast.busybox, log=log, rpms=cast.rpms, archive=cast.archive, programs=cast.programs
             )
             roots = {"client": plain, "proxy": proxy, "server": plain}
-            opened = stack.enter_context(enter(world, roots, cast, scratch=scratch, logs=logs))
+            opened = stack.enter_context(enter(world, roots, cast, scratch=work, logs=logs))
         yield opened
 
 

@@ -76,7 +76,8 @@ def run(cut: Cut, world: str, arch: Arch) -> tuple[Path, ...]:
     verdict = accept(
         cut.release.name, world, names, assemble(cut, world, arch, folder),
         packages=list_packages(cut, arch), may_skip=cut.release.acceptance.may_skip,
-        folder=folder, tell=lambda line: write_line(sys.stdout, f"{world} {arch}: {line}"),
+        folder=folder, work=cut.build / "work" / f"accept-{world}-{arch}",
+        tell=lambda line: write_line(sys.stdout, f"{world} {arch}: {line}"),
     )  # fmt: skip
     write_verdict(path, verdict)
     write_page(cut)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tproxy_rpms.errors import UserError
 from tproxy_rpms.release.model import Arch
-from tproxy_rpms.store import read_outputs
+from tproxy_rpms.store import PACKAGE, read_outputs
 from tproxy_rpms.tasks.cut import Cut
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def assemble(cut: Cut, world: str, arch: Arch, folder: Path) -> "Cast":
     from tproxy_rpms.acceptance.run import Cast
     from tproxy_rpms.acceptance.static.abi import needs_static, read_libc
 
-    release = cut.release
+    release, host = cut.release, describe_host(cut, world)
     kernels = {name for name, package in release.packages.items() if package.kconfig}
     rpms = {name: list(read_outputs(cut.stamp(*cut.finished_by(name, arch)))) for name in release.packages}
     chosen = {name: [path for path in paths if not is_for_building(path)] for name, paths in rpms.items()}
@@ -33,10 +33,10 @@ def assemble(cut: Cut, world: str, arch: Arch, folder: Path) -> "Cast":
         arch=arch,
         rpms=tuple(path for name in release.packages if name not in kernels for path in chosen[name]),
         kernel=kernel,
-        busybox=make_busybox(arch, root=cut.root, cache=cut.cache),
+        busybox=make_busybox(arch, root=PACKAGE.parent, cache=cut.cache),
         archive=archive,
         programs=programs,
-        host=describe_host(cut, world),
+        host=host,
     )
 
 
@@ -63,7 +63,7 @@ def make_programs(cut: Cut, arch: Arch, folder: Path) -> Path:
     if squid is None or iptables is None or devel is None:
         raise UserError(f"{cut.release.files[-1]}: packages: no squid, iptables or kernel-devel to build for an old kernel from")
     sources = StaticSources(squid=squid, iptables=iptables, kernel_devel=devel, libcap=find_srpm("libcap2"))
-    return make_static(arch, sources, root=cut.root, cache=cut.cache, logs=folder / "programs", mirrors=cut.mirrors)
+    return make_static(arch, sources, root=PACKAGE.parent, cache=cut.cache, logs=folder / "programs", mirrors=cut.mirrors)
 
 
 def is_for_building(path: Path) -> bool:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 
 from ..network import Network
-from ..wccp.engine import Datagram, Engine, Timers
+from ..wccp.engine import Engine
+from ..wccp.state import Datagram, Timers
 from .counters import Counters, Snapshot
 from .neighbours import Neighbours, to_number
 from .packet import (
@@ -140,7 +141,7 @@ class Core:
         elif packet.destination >> 28 >= 14 or any(one.is_broadcast(packet.destination) for one in self._neighbours.values()):
             raise PacketError("broadcast")
         else:
-            yield from self._forward(link, packet, now, redirect=True)
+            yield from self._forward(link, packet, now)
 
     def _take_own(self, link: str, packet: Packet, now: float) -> Iterator[tuple[str, bytes]]:
         """Take what is meant for the router itself."""
@@ -166,14 +167,14 @@ class Core:
         yield from self._send_own(packet.destination, packet.source, ICMP, answer, now)
 
     def _take_returned(self, link: str, packet: Packet, now: float) -> Iterator[tuple[str, bytes]]:
-        """Forward what a cache has returned in GRE, without redirecting it again."""
+        """Forward what a cache has returned in GRE. It is not redirected again, as nothing is that the proxy's link brings."""
         if link != self.network.proxy.name:
             raise PacketError("GRE from another link than the proxy's")
         inner = read_packet(decapsulate(packet.payload))
         if inner.destination in self._own:
             raise PacketError("GRE that holds a packet for the router")
         self.counters.returned += 1
-        yield from self._forward(link, inner, now, redirect=False)
+        yield from self._forward(link, inner, now)
 
     def _take_wccp(self, link: str, packet: Packet, now: float) -> Iterator[tuple[str, bytes]]:
         if self.mode != "wccp":
@@ -193,7 +194,7 @@ class Core:
             )  # fmt: skip
             yield from self._send(destination, packet, now)
 
-    def _forward(self, link: str, packet: Packet, now: float, *, redirect: bool) -> Iterator[tuple[str, bytes]]:
+    def _forward(self, link: str, packet: Packet, now: float) -> Iterator[tuple[str, bytes]]:
         if packet.ttl <= 1:
             self.counters.drop(link, "TTL exceeded")
             yield from self._complain(link, packet, TIME_EXCEEDED, 0, now)
@@ -202,7 +203,7 @@ class Core:
             self.counters.drop(link, "no route")
             yield from self._complain(link, packet, UNREACHABLE, NETWORK_UNREACHABLE, now)
             return
-        redirection = self._redirector.choose(link, packet) if redirect and link != self.network.proxy.name else None
+        redirection = self._redirector.choose(link, packet)
         onward = decrement_ttl(packet)
         if redirection is not None and self._find_link(redirection.cache) is not None:
             yield from self._redirect(link, onward, redirection, now)

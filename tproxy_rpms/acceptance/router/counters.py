@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from ..wccp.engine import Event, ServiceState
+from ..wccp.state import Event, ServiceState
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from types import TracebackType
 from tproxy_rpms.errors import HostError
 
 from ..network import Network
-from ..wccp.engine import Timers
+from ..wccp.state import Timers
 from .core import Core
 from .counters import Snapshot
 from .redirect import METHODS, MODES, Method, Mode

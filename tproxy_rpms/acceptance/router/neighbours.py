@@ -56,7 +56,7 @@ class Neighbours:
         Nothing is learnt of a sender outside the link's addresses: a proxy that speaks in a client's name must not seem to be it.
         """
         frames = []
-        if self.holds(arp.sender) and arp.sender != self._address and (arp.target == self._address or arp.sender in self._known):
+        if self.holds(arp.sender) and (arp.target == self._address or arp.sender in self._known):
             self._known[arp.sender] = arp.sender_mac
             waited = self._wanted.pop(arp.sender, None)
             frames += [self._frame(arp.sender_mac, packet) for packet in waited.packets] if waited else []

@@ -15,9 +15,10 @@ import time
 from ipaddress import IPv4Address
 from typing import NoReturn
 
-from .engine import Engine, Timers
+from .engine import Engine
 from .kernel import KernelRedirect
 from .line import print_line, render_event, render_state
+from .state import Timers
 
 PORT = 2048
 

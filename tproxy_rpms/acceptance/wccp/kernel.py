@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from tproxy_rpms.process import run_command
 
-from .engine import ServiceState
 from .service import HTTP, PORTS_SOURCE, TCP
+from .state import ServiceState
 
 # The routing table of service N, and the preference of its rules, is 100 + N: below the kernel's main table (32766).
 TABLE = 100

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from .engine import Event, ServiceState
+from .state import Event, ServiceState
 
 
 @dataclass(frozen=True, kw_only=True)

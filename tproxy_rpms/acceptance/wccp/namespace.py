@@ -11,8 +11,8 @@ from types import TracebackType
 from tproxy_rpms.errors import HostError
 from tproxy_rpms.process import clean_environment, stop_group
 
-from .engine import Event, Forwarding
 from .line import ServiceLine, parse_line
+from .state import Event, Forwarding
 
 
 class NamespaceRouter:
