@@ -6,12 +6,16 @@ import re
 import shutil
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tproxy_rpms.gates.artifact import read_artifact
+from tproxy_rpms.release.load import load_release
 from tproxy_rpms.store import digest_file
+from tproxy_rpms.tasks.cut import Cut
+from tproxy_rpms.tasks.publish import inputs
 
 from .oldclient import check_key, read_key, read_repository
 from .signingkeys import TestKey, make_key
@@ -116,6 +120,15 @@ def test_nothing_is_published_that_was_to_be_shown_to_proxy_and_was_not(project:
     assert not (project.place / "current").exists()
     # What the demand is about is made nevertheless.
     assert (project.build / "repo" / "x86_64" / "repodata" / "repomd.xml").is_file()
+
+
+def test_a_demand_that_is_made_later_composes_the_snapshot_again(project: Published) -> None:
+    """Else one that was composed without it would be sent."""
+    release = load_release("small", root=project.folder)
+    assert release.publishing
+    asking = replace(release, publishing=replace(release.publishing, demand=("accept",)))
+    before, after = (inputs(Cut(release=one, root=project.folder, folder=project.folder / "build")) for one in (release, asking))
+    assert before != after
 
 
 def check_record(project: Published) -> None:

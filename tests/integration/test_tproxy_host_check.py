@@ -59,7 +59,7 @@ TRAPS = {
     "ip route flush table 100": ("fail", "routing: IPv4: table 100 has no route local", "tproxy-host restart"),
     "ip link set lo down": ("fail", "routing: lo is down", "ip link set lo up"),
     "echo 0 > /proc/sys/net/ipv4/ip_forward": ("fail", "settings: net.ipv4.ip_forward = 0", "sysctl -w net.ipv4.ip_forward=1"),
-    "echo 1 > /proc/sys/net/ipv4/conf/c0/rp_filter": ("fail", "settings: rp_filter is on: c0;", "net.ipv4.conf.c0.rp_filter=0"),
+    "echo 1 > /proc/sys/net/ipv4/conf/c0/rp_filter": ("fail", "settings: rp_filter is on: c0;", "net/ipv4/conf/c0/rp_filter=0"),
     "echo 1 > /proc/sys/net/ipv4/conf/all/send_redirects": ("warn", "settings: send_redirects is on", "send_redirects=0"),
     "iptables -F LocalFW; iptables -P INPUT DROP": ("warn", "firewall: INPUT refuses things .policy DROP.", "iptables -I INPUT"),
     "kill $listener; wait 2> /dev/null": ("fail", "squid: nothing listens on port 3129", "start squid"),

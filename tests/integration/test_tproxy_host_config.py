@@ -127,6 +127,7 @@ BAD_LINES = {
     "PORTS=$(touch pwned)": "PORTS: ",
     'PORTS="$(touch pwned)"': "PORTS: '$(touch pwned)' has a character that a shell would read",
     'PORTS="80"\nPORTS="81"': "PORTS: given a second time in line ",
+    'INTERFACES PORTS="80"': "unknown key 'INTERFACES PORTS'",
     "; touch pwned": "is no setting",
 }
 

@@ -4,6 +4,7 @@ Emulated (TCG), since a /dev/kvm may be there and hang an old kernel.
 """
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -61,12 +62,23 @@ class MachineNode:
         """Run a script as the guest's root; see the protocol."""
         lines = script.split("\n")
         stop = time.monotonic() + seconds
-        self.agent.sendall(f"{len(lines)}\n".encode())
+        self.send(f"{len(lines)}\n", stop)
         for line in lines:
-            self.agent.sendall(line.encode() + b"\n")
+            self.send(f"{line}\n", stop)
             self.expect_line(stop, b"+")
-        ended, size = self.read_line(stop).split()
-        return Answer(status=int(ended), text=self.read(int(size), stop).decode(errors="replace"))
+        end = self.read_line(stop)
+        if not re.fullmatch(rb"\d+ \d+", end):
+            raise self.complain(f"said {end!r}, not how the script has ended")
+        ended, size = (int(word) for word in end.split())
+        return Answer(status=ended, text=self.read(size, stop).decode(errors="replace"))
+
+    def send(self, text: str, stop: float) -> None:
+        """Send text. Raises NodeError if the guest does not take it."""
+        self.agent.settimeout(max(0.1, stop - time.monotonic()))
+        try:
+            self.agent.sendall(text.encode())
+        except OSError as error:
+            raise self.complain(f"the guest takes nothing: {error}") from error
 
     def expect_line(self, stop: float, line: bytes) -> None:
         """Read a line that must be this one."""
@@ -95,6 +107,8 @@ class MachineNode:
             piece = self.agent.recv(65536)
         except TimeoutError as error:
             raise self.complain("no answer in time") from error
+        except OSError as error:
+            raise self.complain(f"the guest is off: {error}") from error
         if not piece:
             raise self.complain("the guest is off")
         self.unread += piece

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tproxy_rpms.acceptance.capability import find_lacks
+from tproxy_rpms.acceptance.node import NodeError
 from tproxy_rpms.acceptance.quiet import take_turn
 from tproxy_rpms.acceptance.scenarios import Scenario, describe, load_scenario
 from tproxy_rpms.acceptance.trial import Check, Finding, Trial, TrialError
@@ -63,8 +64,16 @@ def accept(
     ]
     runnable = [name for name, reason in skipped.items() if not reason]
     if runnable:
-        with open_world(world, cast, work=work, logs=folder) as opened:
-            findings += [run_scenario(name, opened, folder=folder, tell=tell) for name in runnable]
+        try:
+            with open_world(world, cast, work=work, logs=folder) as opened:
+                for name in runnable:
+                    findings.append(run_scenario(name, opened, folder=folder, tell=tell))
+        except NodeError as error:  # hosts that do not come up are a verdict on the packages
+            tell(f"FAIL  {error.message}")
+            told = {finding.scenario for finding in findings}
+            findings += [
+                Finding(scenario=name, about=describe(chosen[name]), error=error.message) for name in runnable if name not in told
+            ]
     order = {name: number for number, name in enumerate(here)}
     return Verdict(
         release=release,
@@ -147,8 +156,9 @@ def play(name: str, scenario: Scenario, world: World, *, folder: Path, tell: Cal
     trial = Trial(logs=folder, tell=lambda check: tell(describe_check(name, check)))
     try:
         scenario.run(world, trial)
-    except TrialError:
-        pass  # the check that failed says it
+    except TrialError as found:
+        # As a rule the check that failed says it.
+        error = str(found) if all(check.holds for check in trial.checks) else ""
     except HostError as found:
         error = str(found)
         tell(f"FAIL  {name}: {error}")

@@ -45,6 +45,7 @@ done | grep -v ' -P '
 ip rule show
 ip route show table 100 2>/dev/null
 ip link show | sed -n 's/^[0-9]*: \\([^:@]*\\).*/\\1/p' | grep -vx -e gre0 -e gretap0 -e erspan0  # ip_gre brings these
+ip link show gre0 2>/dev/null | grep '[<,]UP[,>]'
 for path in ip_forward conf/all/rp_filter conf/default/rp_filter conf/eth0/rp_filter; do
     echo "$path $(cat /proc/sys/net/ipv4/$path)"
 done
@@ -86,7 +87,8 @@ def proxy_running(world: World, trial: Trial, **settings: str) -> Iterator[None]
         yield
     finally:
         stop_squid(world)
-        world.proxy.run(f"{world.host.service} stop")
+        stopped = world.proxy.run(f"{world.host.service} stop")
+        trial.check("tproxy-host stops", stopped.status == 0, stopped.text)
 
 
 def start_squid(world: World, trial: Trial) -> None:

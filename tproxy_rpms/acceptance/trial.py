@@ -65,8 +65,10 @@ class Finding:
 
     @property
     def passed(self) -> bool:
-        """Whether all that ran holds; a skipped scenario does no harm."""
-        return not self.error and all(check.holds for check in self.checks)
+        """Whether all that ran holds, and something did; a skipped scenario does no harm."""
+        if self.skipped:
+            return True
+        return not self.error and bool(self.checks) and all(check.holds for check in self.checks)
 
 
 class TrialError(Exception):

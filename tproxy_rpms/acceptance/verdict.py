@@ -51,6 +51,8 @@ class Verdict:
             place = f"{self.world} {self.arch}, {finding.scenario}"
             failures += [f"{place}: {check.name}" for check in finding.checks if not check.holds]
             failures += [f"{place}: {finding.error}"] if finding.error else []
+            if not (finding.passed or finding.error or finding.checks):
+                failures.append(f"{place}: nothing was checked")
         return failures
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tproxy_rpms.errors import AcceptanceError, GateError, UserError
 from tproxy_rpms.release.model import Arch
-from tproxy_rpms.store import digest_code
+from tproxy_rpms.store import PACKAGE, digest_code, digest_file
 from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.step import Step
 
@@ -50,8 +50,14 @@ def inputs(cut: Cut, world: str, arch: Arch) -> dict[str, object]:
         "acceptance": asdict(cut.release.acceptance),
         "userland": cut.release.target.userland,
         "host": host,
-        "code": digest_code(*ROOMS),
+        "code": [digest_code(*ROOMS), *(digest_file(path) for path in list_shaping())],
     }
+
+
+def list_shaping() -> list[Path]:
+    """Return the files besides the rooms' code that say what hosts are made of."""
+    found = [path for room in ROOMS for path in (PACKAGE / room).iterdir() if path.suffix in (".spec", ".config", ".txt")]
+    return [PACKAGE / "tasks" / "cast.py", *sorted(found)]
 
 
 def list_packages(cut: Cut, arch: Arch) -> dict[str, str]:
@@ -71,6 +77,7 @@ def run(cut: Cut, world: str, arch: Arch) -> tuple[Path, ...]:
     folder = path.with_suffix("")
     names = choose_scenarios(cut)
     folder.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # what a run before this one has found is not what this one would
     for capture in folder.glob("*.pcap"):
         capture.unlink()
     verdict = accept(

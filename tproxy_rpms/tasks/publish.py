@@ -70,6 +70,7 @@ def inputs(cut: Cut) -> dict[str, object]:
     return {
         "files": {name: cut.recorded("repo", name) for name in (*list_repositories(cut), "key")},
         "record": cut.recorded("record", "cut"),
+        "demand": list(require_publishing(cut).demand),
         "url": cut.release.url,
         "key": [manifest, describe_keyring(cut)],
         "code": digest_code("publish", "signing"),

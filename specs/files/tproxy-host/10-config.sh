@@ -40,7 +40,9 @@ read_line() { # LINE, without leading blanks
         *) wrong "line $number" "'$1' is no setting" 'write KEY="value", or # before a comment' && return ;;
     esac
     key=${1%%=*} value=${1#*=}
-    case " $KEYS " in
+    known=$KEYS
+    case $key in *[!A-Z0-9_]*) known= ;; esac # two keys in one line are none
+    case " $known " in
         *" $key "*) ;;
         *) wrong "line $number" "unknown key '$key'$(suggest_key "$key")" "the keys are $KEYS" && return ;;
     esac

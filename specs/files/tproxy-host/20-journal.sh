@@ -59,7 +59,7 @@ undo_entry() { # KIND FIELD…
         iprule) remove_ip_rule "$@" || : ;;
         iproute) ip $(family_option "$1") route del local "$(whole_net "$1")" dev lo table "$2" > /dev/null 2>&1 || : ;;
         sysctl) restore_sysctl "$@" ;;
-        forwarding) [ $forwarding_reset = 0 ] || echo "$2" > "$1" ;;
+        forwarding) [ $forwarding_reset = 0 ] || [ ! -e "$1" ] || echo "$2" > "$1" ;; # an interface may have gone
         tunnel) ip tunnel del "$1" > /dev/null 2>&1 || : ;;
         link) ip link set "$1" down > /dev/null 2>&1 || : ;;
     esac

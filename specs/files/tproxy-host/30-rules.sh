@@ -198,8 +198,42 @@ list_plan_chains() { # the chains of the plan that are ours, once each
     done
 }
 
+has_table() { # FAMILY TABLE: whether the kernel has it; to ask for its rules would load it
+    case $1 in 4) names=/proc/net/ip_tables_names ;; *) names=/proc/net/ip6_tables_names ;; esac
+    ! grep -qx "$2" $names 2> /dev/null || return 0
+    case $(iptables --version 2> /dev/null) in *nf_tables*) return 0 ;; esac # which has no such list
+    return 1
+}
+
+sweep() { # remove rules that carry our comment, whatever settings they were made with: a saved file's; 1 if there was none
+    swept=1
+    for family in 4 6; do
+        for table in mangle filter; do
+            ! has_table $family $table || sweep_table $family $table
+        done
+    done
+    return $swept
+}
+
+sweep_table() { # FAMILY TABLE; with chains of ours that held nothing else
+    emptied=
+    for chain in $(tables "$1" -t "$2" -S 2> /dev/null | sed -n 's/^-[NP] \([^ ]*\).*/\1/p'); do
+        backwards=
+        for number in $(list_rules "$1" "$2" "$chain" | grep -n -e "--comment \"\{0,1\}$NAME\"\{0,1\} -j " | cut -d : -f 1); do
+            backwards="$number $backwards"
+        done
+        [ -n "$backwards" ] || continue
+        # By their numbers: what iptables prints, it does not always read.
+        for number in $backwards; do
+            if tables "$1" -t "$2" -D "$chain" "$number" > /dev/null 2>&1; then swept=0; fi
+        done
+        case $chain in DIVERT | LocalFW) [ -n "$(list_rules "$1" "$2" "$chain")" ] || emptied="$emptied $chain" ;; esac
+    done
+    for chain in $emptied; do tables "$1" -t "$2" -X "$chain" > /dev/null 2>&1 || :; done
+}
+
 forget_rules() { # remove what of the plan is there without a journal: ours, out of a saved file; 1 if nothing was
-    forgotten=1
+    if sweep; then forgotten=0; else forgotten=1; fi
     IFS=$NEWLINE
     set -- $PLAN
     IFS=$WORDS

@@ -103,13 +103,29 @@ add_route() { # FAMILY
         [ "$adopted" = no ] || note iproute "$1" "$TABLE"
         return
     fi
-    others=$(ip $(family_option "$1") route show table "$TABLE" 2> /dev/null)
-    if [ -n "$others" ]; then
-        complain "$CONFIG: TABLE: table $TABLE has routes of somebody else:$NEWLINE$others${NEWLINE}Choose another number"
-        return 1
-    fi
-    note iproute "$1" "$TABLE" || return 1
+    is_free_table "$1" && note iproute "$1" "$TABLE" || return 1
     attempt ip $(family_option "$1") route add local "$(whole_net "$1")" dev lo table "$TABLE"
+}
+
+is_free_table() { # FAMILY
+    others=$(ip $(family_option "$1") route show table "$TABLE" 2> /dev/null)
+    [ -n "$others" ] || return 0
+    complain "$CONFIG: TABLE: table $TABLE has routes of somebody else:$NEWLINE$others${NEWLINE}Choose another number"
+    return 1
+}
+
+check_room() { # what start would stumble over after it has undone what is started; 1 if there is something
+    for family in $FAMILIES; do
+        has_route "$family" || is_free_table "$family" || return 1
+    done
+    uses_gre || return 0
+    if [ "$WCCP_INTERFACE" = gre0 ]; then
+        has_gre0
+    elif has_line "$(list_journal tunnel)" wccp0; then
+        has_tunnel_address
+    else
+        is_free_tunnel && has_tunnel_address
+    fi
 }
 
 # -- WCCP: packets come from the router in GRE
@@ -122,27 +138,34 @@ raise_loopback() { # our route leads through it
 make_tunnel() {
     uses_gre || return 0
     if [ "$WCCP_INTERFACE" = gre0 ]; then
-        if ! ip link show gre0 > /dev/null 2>&1; then
-            complain 'the kernel has no gre0: the module ip_gre (CONFIG_NET_IPGRE) is missing; WCCP in GRE needs it (WCCP_FORWARDING)'
-            return 1
-        fi
-    elif ip link show wccp0 > /dev/null 2>&1; then
-        if [ "$adopted" = no ]; then
-            complain 'there is a wccp0 that is not ours: remove it (ip tunnel del wccp0), or write WCCP_INTERFACE="gre0"'
-            return 1
-        fi
+        has_gre0 || return 1
+    elif [ "$adopted" = yes ] && ip link show wccp0 > /dev/null 2>&1; then
         note tunnel wccp0 || return 1
     else
-        local_address=$(find_tunnel_address)
-        if [ -z "$local_address" ]; then
-            complain "$CONFIG: WCCP_ADDRESS: no route leads to ${WCCP_ROUTERS%% *}; write the address of this host that the routers see"
-            return 1
-        fi
+        is_free_tunnel && has_tunnel_address && note tunnel wccp0 || return 1
         # From any router: its packets come from its highest address, which need not be the one that Squid talks to.
-        note tunnel wccp0 && attempt ip tunnel add wccp0 mode gre remote any local "$local_address" || return 1
+        attempt ip tunnel add wccp0 mode gre remote any local "$(find_tunnel_address)" || return 1
     fi
     case $(ip link show "$WCCP_INTERFACE") in *[\<,]UP[\>,]*) return 0 ;; esac
     note link "$WCCP_INTERFACE" && attempt ip link set "$WCCP_INTERFACE" up
+}
+
+has_gre0() {
+    ! ip link show gre0 > /dev/null 2>&1 || return 0
+    complain 'the kernel has no gre0: the module ip_gre (CONFIG_NET_IPGRE) is missing; WCCP in GRE needs it (WCCP_FORWARDING)'
+    return 1
+}
+
+is_free_tunnel() {
+    ip link show wccp0 > /dev/null 2>&1 || return 0
+    complain 'there is a wccp0 that is not ours: remove it (ip tunnel del wccp0), or write WCCP_INTERFACE="gre0"'
+    return 1
+}
+
+has_tunnel_address() {
+    [ -z "$(find_tunnel_address)" ] || return 0
+    complain "$CONFIG: WCCP_ADDRESS: no route leads to ${WCCP_ROUTERS%% *}; write the address of this host that the routers see"
+    return 1
 }
 
 find_tunnel_address() {

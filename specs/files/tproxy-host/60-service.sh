@@ -25,6 +25,7 @@ prepare() { # what has to be known first; nothing is changed but that modules ar
         complain "$CONFIG: FIREWALL: there is no chain $FIREWALL; start the service iptables first, or write auto"
         return 6
     fi
+    ! load_journal || check_room
 }
 
 start() {
@@ -38,6 +39,7 @@ start() {
     adopted=no
     if load_journal; then
         undo || : # another plan, or one that is no longer whole
+        sweep || : # a saved file's, of a plan before that
         # What undo has removed can change the plan: whose chain stands there.
         make_plan
     elif forget_rules; then
@@ -61,6 +63,7 @@ stop() {
     else
         forget_saved || :
     fi
+    sweep || :
     say 'stopped'
 }
 
@@ -79,7 +82,7 @@ forget_saved() { # no journal: what a saved file of rules has brought back, as f
     set -- $chains
     IFS=$WORDS
     for entry in "$@"; do
-        ! tables "${entry%% *}" -t "$(echo "$entry" | cut -d ' ' -f 2)" -S "${entry##* }" > /dev/null 2>&1 || note chain $entry
+        [ -n "$(list_rules $entry)" ] || note chain $entry
     done
     undo
 }

@@ -102,7 +102,7 @@ check_extensions() {
 }
 
 check_modules() { # the rules themselves tell more; this says where a kernel has what
-    for feature in 'socket matches xt_socket' 'TPROXY targets xt_TPROXY'; do
+    for feature in 'socket matches xt_socket MATCH_SOCKET' 'TPROXY targets xt_TPROXY TARGET_TPROXY'; do
         set -- $feature
         names=/proc/net/ip_tables_$2
         if grep -qx "$1" "$names" 2> /dev/null; then
@@ -110,7 +110,7 @@ check_modules() { # the rules themselves tell more; this says where a kernel has
         elif [ ! -r "$names" ]; then
             warn module "$3: cannot look: $names is not there until iptables has run" "run $NAME start"
         else
-            bad module "$3 is not there" "modprobe $3; the kernel needs CONFIG_NETFILTER_XT_$(case $1 in socket) echo MATCH_SOCKET ;; *) echo TARGET_TPROXY ;; esac)"
+            bad module "$3 is not there" "modprobe $3; the kernel needs CONFIG_NETFILTER_XT_$4"
         fi
     done
 }
@@ -231,7 +231,7 @@ check_settings() {
         ok settings 'rp_filter = 0 where clients come in'
     else
         bad settings "rp_filter is on:$strict; the clients' packets that come back are dropped" \
-            "sysctl -w$(for interface in $strict; do printf ' net.ipv4.conf.%s.rp_filter=0' "$interface"; done), and in /etc/sysctl.conf"
+            "sysctl -w$(for interface in $strict; do printf ' net/ipv4/conf/%s/rp_filter=0' "$interface"; done), and in /etc/sysctl.conf"
     fi
     check_redirects
     if [ -e /proc/sys/net/ipv6/conf/all/forwarding ] && lists_ipv6 && [ "$(read_value /proc/sys/net/ipv6/conf/all/forwarding)" = 0 ]; then

@@ -34,6 +34,15 @@ restart() { # a plan that cannot be leaves the old one alone
     start
 }
 
+condrestart() { # where it is stopped, rules of ours that a saved file brings back would send packets nowhere
+    if is_started; then
+        restart
+    elif ! load_journal; then
+        choose_options
+        if sweep; then say 'is stopped: removed its rules, which a saved file had brought back'; fi
+    fi
+}
+
 set_root ''
 if [ "$1" = --root ]; then
     [ $# -ge 2 ] || usage
@@ -56,7 +65,7 @@ case $command in
         case $command in
             start) start ;;
             reload) reload ;;
-            condrestart | try-restart) ! is_started || restart ;;
+            condrestart | try-restart) condrestart ;;
             *) restart ;;
         esac
         ;;

@@ -45,8 +45,18 @@ def check_bad_values(world: World, trial: Trial, before: str) -> None:
     trial.check("a bad value changes nothing", after == before, after)
 
 
+def check_versions(world: World, trial: Trial) -> None:
+    """Check that the host runs what the verdict says."""
+    for command, words in {
+        "uname -r": world.host.kernel, "iptables --version": f"v{world.host.iptables}", "squid -v": f"Version {world.host.squid}",
+    }.items():  # fmt: skip
+        said = world.proxy.run(command).text
+        trial.check(f"{command} says {words}", re.search(rf"{re.escape(words)}(?![0-9.])", said) is not None, said)
+
+
 def check_host(world: World, trial: Trial) -> None:
     """Check what the host says of itself, and that a second start adds nothing."""
+    check_versions(world, trial)
     once = world.proxy.run(STATE).text
     again = world.proxy.run(f"{world.host.service} start")
     twice = world.proxy.run(STATE).text

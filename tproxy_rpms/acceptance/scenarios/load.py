@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from tproxy_rpms.acceptance.namespaces import NamespaceWorld
 from tproxy_rpms.acceptance.network import NETWORK
+from tproxy_rpms.acceptance.node import NodeError
 from tproxy_rpms.acceptance.stage import proxy_running
 from tproxy_rpms.acceptance.trial import Series, Trial
 from tproxy_rpms.acceptance.world import World
@@ -25,7 +26,7 @@ PATIENCE = 300
 def run(world: World, trial: Trial) -> None:
     """Run the scenario: the same client without the proxy, by the explicit port, and intercepted."""
     assert isinstance(world, NamespaceWorld)
-    world.server.run("pkill httpd")
+    world.server.run("pkill httpd; while pidof httpd; do sleep 0.1; done")
     world.redirect("off")
     with serving(world):
         measure(world, trial, "without a proxy", peer=NETWORK.client.host)
@@ -43,7 +44,8 @@ def serving(world: NamespaceWorld) -> Iterator[None]:
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()) as server:
         assert server.stdin and server.stdout
         try:
-            server.stdout.readline()
+            if server.stdout.readline() != "ready\n":
+                raise NodeError("server: the load's server does not come up")
             yield
         finally:
             server.stdin.close()

@@ -1,7 +1,7 @@
 """WCCPv2: Squid registers for services 80 and 90, is sent what they stand for, and nothing any more when it has gone."""
 
 from tproxy_rpms.acceptance.network import NETWORK
-from tproxy_rpms.acceptance.stage import check_intercepted, check_plain, proxy_running, serve, stop_squid
+from tproxy_rpms.acceptance.stage import STATE, check_intercepted, check_plain, proxy_running, serve, stop_squid
 from tproxy_rpms.acceptance.trial import Trial
 from tproxy_rpms.acceptance.world import Forwarding, World, wait_until
 
@@ -20,9 +20,12 @@ def run(world: World, trial: Trial) -> None:
     """Run the scenario with each way that this world's router can redirect, the last one with a password."""
     serve(world)
     world.proxy.run("echo 1 > /proc/sys/net/ipv4/ip_forward")
+    before = world.proxy.run(STATE).text
     for forwarding in world.forwardings:
         redirect(world, trial, forwarding, password="secret12" if forwarding == world.forwardings[-1] else "")
     world.redirect("off")
+    after = world.proxy.run(STATE).text
+    trial.check("stop leaves nothing of WCCP behind", after == before, f"before:\n{before}\nafter:\n{after}")
 
 
 def redirect(world: World, trial: Trial, forwarding: Forwarding, *, password: str) -> None:
@@ -32,6 +35,8 @@ def redirect(world: World, trial: Trial, forwarding: Forwarding, *, password: st
     method = "l2" if forwarding == "l2" else "gre"
     world.redirect("wccp", forwarding=forwarding, password=password)
     settings = {"WCCP_ROUTERS": NETWORK.proxy.router, "WCCP_FORWARDING": method, "WCCP_RETURN": method, "WCCP_PASSWORD": password}
+    if forwarding == "plain gre":
+        settings["WCCP_INTERFACE"] = "wccp0"  # a tunnel of its own; else the kernel's gre0
     with proxy_running(world, trial, **settings):
         registered = wait_until(lambda: serves(world, (NETWORK.proxy.host,)), seconds=REGISTERED)
         trial.require(f"{name}: squid is assigned the packets of services 80 and 90", registered, world.redirected().said)

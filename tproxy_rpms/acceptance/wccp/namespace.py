@@ -46,7 +46,11 @@ class NamespaceRouter:
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self._wait(lambda: self._ready, 20, "listen")
+        try:
+            self._wait(lambda: self._ready, 20, "listen")
+        except HostError:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
