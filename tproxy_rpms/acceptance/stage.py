@@ -59,7 +59,6 @@ visible_hostname proxy
 cache_mem 16 MB
 shutdown_lifetime 1 second
 cache_effective_user squid
-pinger_enable off
 """
 
 
@@ -97,7 +96,8 @@ def start_squid(world: World, trial: Trial) -> None:
     world.proxy.run(f"cat > {CONF} <<'END'\n{SQUID}END\nrm -f /var/log/squid/cache.log")
     started = world.proxy.run(f"squid -f {CONF}", seconds=120)
     up = wait_until(lambda: listens(world.proxy, 3128) and listens(world.proxy, 3129), seconds=90)
-    told = started.text if up else started.text + world.proxy.run("tail -n 30 /var/log/squid/cache.log").text
+    told = f"status {started.status}\n{started.text}"
+    told += "" if up else world.proxy.run("tail -n 30 /var/log/squid/cache.log").text
     trial.require("squid listens at its ports", up, told)
 
 

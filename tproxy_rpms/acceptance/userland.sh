@@ -15,6 +15,8 @@ for folder in bin dev etc proc run sys tmp var; do [ -e "$folder" ] || mkdir "$f
 cp "$busybox" bin/busybox
 if [ -z "$archive" ]; then
     for applet in $(bin/busybox --list); do [ "$applet" = busybox ] || ln -s busybox "bin/$applet"; done
+    mkdir -p sbin
+    ln -s ../bin/busybox sbin/modprobe # where the kernel looks when a rule wants a module
     echo 'root:x:0:0::/:/bin/sh' > etc/passwd
     echo 'root:x:0:' > etc/group
 fi

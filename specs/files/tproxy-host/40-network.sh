@@ -5,7 +5,8 @@ uses_gre() { [ -n "$WCCP_ROUTERS" ] && [ "$WCCP_FORWARDING" = gre ]; }
 
 load_modules() { # what cannot be loaded may be part of the kernel: the rules will tell
     unloaded=
-    modules='ip_tables iptable_mangle iptable_filter nf_tproxy_core xt_TPROXY xt_socket xt_mark xt_MARK xt_comment xt_addrtype'
+    modules='ip_tables iptable_mangle iptable_filter xt_tcpudp nf_tproxy_core xt_TPROXY xt_socket xt_mark xt_MARK xt_comment'
+    modules="$modules xt_addrtype ipt_addrtype" # since 2.6.39, and before
     [ "$IPV6" = no ] || ! lists_ipv6 || modules="$modules ip6_tables ip6table_mangle ip6table_filter"
     ! uses_gre || modules="$modules ip_gre"
     for module in $modules; do

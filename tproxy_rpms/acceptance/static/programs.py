@@ -5,6 +5,7 @@ say, so that the data files of the release's RPMs (mime.conf, error pages, icons
 """
 
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +14,18 @@ from pathlib import Path
 from tproxy_rpms.acceptance.muslroot import PACKAGES, build_spec, load_musl_release, scratch_beside
 from tproxy_rpms.acceptance.payload import unpack_rpms
 from tproxy_rpms.acceptance.static.zig import REQUIREMENTS, install_zig, pack_zig
+from tproxy_rpms.librpm import load_rpm
+from tproxy_rpms.packaging.header import load_header
 from tproxy_rpms.release.model import Arch, Archive, Release, Source
 from tproxy_rpms.sources.apt import PrivateApt
 from tproxy_rpms.sources.archive import fetch_from_archive
 from tproxy_rpms.store import digest_file, digest_value, wait_for_lock, whole_folder
 
 SPEC = Path(__file__).with_name("static.spec")
+
+# What of an SRPM the static build takes, and what of the kernel's headers.
+SOURCES = re.compile(r"\.(spec|patch|tar|tar\.[a-z0-9]+|tgz)$")
+HEADERS = re.compile(r"/usr/include/")
 
 # The tiny library that Squid keeps its capabilities with, for releases that take it from their target.
 LIBCAP = Source(name="libcap", archive=Archive(kind="source", package="libcap2"))
@@ -39,9 +46,17 @@ class StaticSources:
     libcap: Path | None = None
 
     def digest(self) -> str:
-        """Return the hex SHA-256 over all files."""
-        files = (self.squid, self.iptables, self.kernel_devel, self.libcap)
-        return digest_value([digest_file(path) if path else "" for path in files])
+        """Return the hex SHA-256 over what of these files is compiled, or tells how: not over the services beside it."""
+        srpms = [list_content(path, SOURCES) for path in (self.squid, self.iptables, self.libcap) if path]
+        return digest_value([srpms, list_content(self.kernel_devel, HEADERS)])
+
+
+def list_content(path: Path, chosen: re.Pattern[str]) -> list[tuple[str, str]]:
+    """Return name and digest of the files of an RPM whose names match. Raises BuildError for a file that is no RPM."""
+    rpm = load_rpm()
+    header = load_header(path, flags=rpm._RPMVSF_NOSIGNATURES | rpm._RPMVSF_NODIGESTS)
+    files = zip(header[rpm.RPMTAG_FILENAMES], header[rpm.RPMTAG_FILEDIGESTS], strict=True)
+    return sorted((name, digest) for name, digest in files if chosen.search(name))
 
 
 def make_static(
