@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from tproxy_rpms.acceptance.namespaces import NamespaceWorld
 from tproxy_rpms.acceptance.network import NETWORK
 from tproxy_rpms.acceptance.node import NodeError
-from tproxy_rpms.acceptance.stage import proxy_running
+from tproxy_rpms.acceptance.stage import listens, proxy_running
 from tproxy_rpms.acceptance.trial import Series, Trial
-from tproxy_rpms.acceptance.world import World
+from tproxy_rpms.acceptance.world import World, wait_until
 from tproxy_rpms.process import clean_environment, run_command
 
 ALONE = True
@@ -26,7 +26,8 @@ PATIENCE = 300
 def run(world: World, trial: Trial) -> None:
     """Run the scenario: the same client without the proxy, by the explicit port, and intercepted."""
     assert isinstance(world, NamespaceWorld)
-    world.server.run("pkill httpd; while pidof httpd; do sleep 0.1; done")
+    world.server.run("pkill httpd")
+    wait_until(lambda: not listens(world.server, 80), seconds=10)
     world.redirect("off")
     with serving(world):
         measure(world, trial, "without a proxy", peer=NETWORK.client.host)
