@@ -203,6 +203,11 @@ def pack_root(folder: Path, boot: Path, scratch: Path) -> Path:
     return initrd
 
 
+def escape(path: Path) -> str:
+    """Return a path as QEMU's options have it: a comma begins the next option."""
+    return str(path).replace(",", ",,")
+
+
 @contextmanager
 def start_guest(
     link: Link, *, arch: Arch, kernel: Path, initrd: Path, port: int, scratch: Path, console: Path
@@ -217,10 +222,11 @@ def start_guest(
         "-m", str(MEMORY[link.name]), "-kernel", os.fspath(kernel), "-initrd", os.fspath(initrd),
         # no_timer_check: a loaded host makes a guest panic otherwise.
         "-append", f"console=ttyS0 panic=1 no_timer_check rdinit=/init {words}",
-        "-serial", f"file:{console}", "-chardev", f"socket,id=agent,fd={theirs.fileno()}", "-serial", "chardev:agent",
+        "-chardev", f"file,id=console,path={escape(console)}", "-serial", "chardev:console",
+        "-chardev", f"socket,id=agent,fd={theirs.fileno()}", "-serial", "chardev:agent",
         "-netdev", f"socket,id=link,connect=127.0.0.1:{port}",
         "-device", f"virtio-net-pci,netdev=link,mac={link.host_mac}",
-        "-object", f"filter-dump,id=dump,netdev=link,file={scratch / f'{link.name}.pcap'}",
+        "-object", f"filter-dump,id=dump,netdev=link,file={escape(scratch / f'{link.name}.pcap')}",
     ]  # fmt: skip
     errors = scratch / f"{link.name}.qemu.log"
     with (

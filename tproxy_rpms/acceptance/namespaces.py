@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tproxy_rpms.acceptance.node import PATIENCE, Answer, NodeError
 from tproxy_rpms.acceptance.wccp.namespace import NamespaceRouter
 from tproxy_rpms.acceptance.world import Forwarding, ProxyHost, Redirect, Redirected
 from tproxy_rpms.errors import HostError
-from tproxy_rpms.process import OverdueError, clean_environment, require_tool, run_command
+from tproxy_rpms.process import OverdueError, clean_environment, require_tool, run_command, stop_group
 from tproxy_rpms.release.model import RPM_ARCH, Arch
 
 HOLD = Path(__file__).with_name("hold.sh")
@@ -128,14 +128,14 @@ class NamespaceWorld:
             require_tool("tcpdump", package="tcpdump"), "-Z", "root", "-U", "-s", "256", "-i", "any", "-w", str(path)
         )
         with subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", *argv], stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
-        ) as dump:
+            ["setpriv", "--pdeathsig", "KILL", *argv], stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True,
+            start_new_session=True,
+        ) as dump:  # fmt: skip
             try:
                 yield files
             finally:
                 time.sleep(0.2)  # what has just passed is still on its way to the file
-                dump.terminate()
-                dump.wait(10)
+                stop_group(dump)
         files += [path] if path.is_file() else []
 
     def command(self, node: NamespaceNode, module: str, *words: str) -> list[str]:
@@ -156,7 +156,7 @@ def open_namespaces(roots: Mapping[str, Path], *, arch: Arch, host: ProxyHost, s
             join(router, holders[link.name], link)
         for path in ("ip_forward", *(f"conf/{name}/rp_filter" for name in ("all", "default", "client", "proxy", "server"))):
             value = 1 if path == "ip_forward" else 0
-            run_command(router.enter("sysctl", "-q", "-w", f"net/ipv4/{path}={value}"))
+            run_command(router.enter("sh", "-c", f"echo {value} > /proc/sys/net/ipv4/{path}"))
         nodes = {name: NamespaceNode(name=name, holder=holder, arch=arch) for name, holder in holders.items()}
         world = NamespaceWorld(
             client=nodes["client"], proxy=nodes["proxy"], server=nodes["server"], router=router, host=host, scratch=scratch
@@ -184,12 +184,20 @@ def hold(name: str, root: Path, scratch: Path) -> Iterator[Holder]:
         try:
             if process.stdout.readline() != "ready\n":
                 raise HostError(f"{name}: no namespaces\n{log.read_text()}", hint="run as root, on a host that is no container")
-            (pid,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-            yield Holder(name=name, pid=int(pid))
+            yield Holder(name=name, pid=find_child(process.pid))
         finally:
             process.stdin.close()
-            process.terminate()
-            process.wait(10)
+            stop_group(process)
+
+
+def find_child(parent: int) -> int:
+    """Return the one child of a process. Raises HostError if it has ended."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, IndexError):  # processes come and go
+            # pid (name) state parent …; a name may hold anything (proc_pid_stat(5)).
+            if int(stat.read_text(errors="replace").rpartition(")")[2].split()[1]) == parent:
+                return int(stat.parent.name)
+    raise HostError(f"process {parent} has no child any more", hint="run it again")
 
 
 def join(router: Holder, node: Holder, link: Link) -> None:
