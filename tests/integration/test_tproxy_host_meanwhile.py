@@ -49,6 +49,18 @@ def test_a_restart_of_iptables_brings_the_rules_back(served: ProxyHost) -> None:
     assert said.count("the same\n") == 2
 
 
+def test_a_restart_of_iptables_goes_on_without_an_interface_that_is_away(served: ProxyHost) -> None:
+    served.configure(INTERFACES="c0 tun0")
+    said = served.run("ip link add tun0 type veth peer name tun1", "service start", "th start; echo start $?", "ip link del tun0",
+                      "service restart; echo restart $?", "iptables -t mangle -S PREROUTING", "th restart; echo again $?",
+                      "th stop; echo stop $?")  # fmt: skip
+    assert "start 0\n" in said and "restart 0\n" in said and "stop 0\n" in said, said
+    assert "there is no interface 'tun0' just now; its rules wait for it" in said
+    for interface in ("c0", "tun0"):
+        assert any(f"-i {interface}" in line and "TPROXY" in line for line in said.splitlines()), said
+    assert "again 6\n" in said, "who starts it himself is told"
+
+
 def test_stopped_iptables_has_no_rules_and_started_has_them_again(served: ProxyHost) -> None:
     said = served.run("service start", "th start", "snap > $FOLDER/started", "service stop",
                       "iptables -t mangle -S | grep -c -e -A", "th status > /dev/null; echo status $?", "service start",

@@ -123,7 +123,7 @@ def test_what_is_missing_is_named_with_its_cure_and_skipped_only_if_allowed() ->
 
 def test_machines_bring_tproxy_themselves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(capability, "probe", lambda name, _arch, _busybox: f"no {name}")
-    assert set(capability.find_lacks("machines", ("tproxy", "gre"), arch="x86_64", busybox=tmp_path)) == {"qemu"}
+    assert set(capability.find_lacks("machines", ("tproxy", "gre"), arch="x86_64", busybox=tmp_path)) == {"qemu", "users"}
     namespaces = capability.find_lacks("namespaces", ("tproxy",), arch="i386", busybox=tmp_path)
     assert set(namespaces) == {"root", "i386"}, "a plain user cannot tell more"
 

@@ -5,11 +5,12 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from tproxy_rpms.acceptance.userland import as_root
 from tproxy_rpms.process import require_tool, run_command
 from tproxy_rpms.release.model import Arch
 
 # What a world needs, whatever runs in it. `i386` is asked for that arch alone.
-WORLD_NEEDS: Mapping[str, tuple[str, ...]] = {"namespaces": ("root", "namespaces", "i386"), "machines": ("qemu",)}
+WORLD_NEEDS: Mapping[str, tuple[str, ...]] = {"namespaces": ("root", "namespaces", "i386"), "machines": ("qemu", "users")}
 
 # What the virtual machines of a cut bring themselves: it is the cut's own kernel that is tried.
 BROUGHT: Mapping[str, tuple[str, ...]] = {"namespaces": (), "machines": ("tproxy", "gre")}
@@ -47,6 +48,10 @@ def probe(name: str, arch: Arch, busybox: Path) -> str:
         case "qemu":
             program = "qemu-system-x86_64" if arch == "x86_64" else "qemu-system-i386"
             return "" if shutil.which(program) else f"{program} is not on PATH: install qemu-system-x86"
+        case "users":
+            tried = run_command([*as_root(), "true"], check=False)
+            cure = "start as root, or install uidmap and give the user a range in /etc/subuid and /etc/subgid"
+            return "" if tried.returncode == 0 else f"no user namespace with users of its own: {cure} ({tried.stderr.strip()})"
         case "i386":
             tried = run_command([busybox, "true"], check=False)
             return "" if tried.returncode == 0 else "this kernel runs no 32-bit programs: boot with ia32_emulation=on"

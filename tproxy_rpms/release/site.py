@@ -10,7 +10,7 @@ FINGERPRINT = re.compile(r"[0-9A-F]{40}")
 
 # Where scenarios run, what the host may lack for them, and the stages whose verdict publishing can ask for.
 WORLDS = ("namespaces", "machines")
-CAPABILITIES = ("root", "namespaces", "tproxy", "qemu", "i386", "gre")
+CAPABILITIES = ("root", "namespaces", "tproxy", "i386", "qemu", "users", "gre")
 DEMANDS = ("accept",)
 DIGESTS = ("SHA1", "SHA256", "SHA384", "SHA512")
 

@@ -56,10 +56,12 @@ read_line() { # LINE, without leading blanks
     esac
     case ${rest#"${rest%%[!$BLANKS]*}"} in
         '' | '#'*) ;;
-        *) wrong "$key" "something follows the value in line $number: '$rest'" 'put the whole value in quotation marks' && return ;;
+        *) wrong "$key" "something follows the value in line $number" 'put the whole value in quotation marks' && return ;;
     esac
+    shown="'$value'"
+    [ "$key" != WCCP_PASSWORD ] || shown='the password'
     case $value in
-        *[\$\`\\\"\']*) wrong "$key" "'$value' has a character that a shell would read" 'values are taken as they stand' && return ;;
+        *[\$\`\\\"\']*) wrong "$key" "$shown has a character that a shell would read" 'values are taken as they stand' && return ;;
     esac
     eval "$key=\$value"
 }
@@ -244,7 +246,12 @@ check_values() { # everything that can be told without looking at the host
 check_host() { # what the values say of this very host; 1 if it is not so
     problems=0
     for interface in $INTERFACES; do
-        ip link show "$interface" > /dev/null 2>&1 || wrong INTERFACES "there is no interface '$interface'" 'see: ip link'
+        ip link show "$interface" > /dev/null 2>&1 && continue
+        case $command in
+            # What starts again because others did goes on without an interface that is away for a while: its rules wait for it.
+            condrestart | try-restart) complain "there is no interface '$interface' just now; its rules wait for it" ;;
+            *) wrong INTERFACES "there is no interface '$interface'" 'see: ip link' ;;
+        esac
     done
     if [ -n "$WCCP_ROUTERS" ] && [ -n "$WCCP_ADDRESS" ]; then
         case $(ip addr show) in
