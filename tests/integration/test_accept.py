@@ -88,7 +88,8 @@ def play(cast: Cast, tmp_path: Path) -> Callable[[str, str], Verdict]:
             if other.name != "usr":
                 shutil.rmtree(other)
         return accept(
-            "spoiled", "namespaces", ["intercept"], replace(cast, programs=programs), packages={}, may_skip=(), folder=tmp_path,
+            "spoiled", "namespaces", ["intercept"], lambda: replace(cast, programs=programs), arch="x86_64", host=cast.host,
+            packages={}, may_skip=(), folder=tmp_path,
             work=tmp_path / "work", tell=print,
         )  # fmt: skip
 

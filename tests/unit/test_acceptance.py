@@ -14,11 +14,11 @@ import pytest
 from tproxy_rpms.acceptance import capability, load
 from tproxy_rpms.acceptance.node import Answer
 from tproxy_rpms.acceptance.report import draw, render_page
-from tproxy_rpms.acceptance.run import find_reason, refuse_lacks
+from tproxy_rpms.acceptance.run import Cast, accept, find_reason, refuse_lacks
 from tproxy_rpms.acceptance.scenarios import describe, list_scenarios, load_scenario
 from tproxy_rpms.acceptance.trial import Check, Finding, Series, Trial, TrialError
 from tproxy_rpms.acceptance.verdict import Verdict, read_verdict, write_verdict
-from tproxy_rpms.acceptance.world import fetch, wait_until
+from tproxy_rpms.acceptance.world import ProxyHost, fetch, wait_until
 from tproxy_rpms.errors import HostError
 from tproxy_rpms.release.site import CAPABILITIES, WORLDS
 
@@ -103,11 +103,11 @@ def test_every_scenario_says_what_it_shows_and_needs() -> None:
         assert set(scenario.WORLDS) <= set(WORLDS)
 
 
-def test_the_capabilities_of_a_release_file_are_those_that_are_looked_for(tmp_path: Path) -> None:
+def test_the_capabilities_of_a_release_file_are_those_that_are_looked_for() -> None:
     for name in CAPABILITIES:
-        assert isinstance(capability.probe(name, "x86_64", tmp_path / "none") if name != "i386" else "", str)
+        assert isinstance(capability.probe(name, "x86_64"), str)
     with pytest.raises(ValueError, match="nonsense"):
-        capability.probe("nonsense", "x86_64", tmp_path)
+        capability.probe("nonsense", "x86_64")
 
 
 def test_what_is_missing_is_named_with_its_cure_and_skipped_only_if_allowed() -> None:
@@ -121,11 +121,26 @@ def test_what_is_missing_is_named_with_its_cure_and_skipped_only_if_allowed() ->
     assert find_reason("namespaces", ("tproxy",), lacks) == ""
 
 
-def test_machines_bring_tproxy_themselves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(capability, "probe", lambda name, _arch, _busybox: f"no {name}")
-    assert set(capability.find_lacks("machines", ("tproxy", "gre"), arch="x86_64", busybox=tmp_path)) == {"qemu", "users"}
-    namespaces = capability.find_lacks("namespaces", ("tproxy",), arch="i386", busybox=tmp_path)
+def test_machines_bring_tproxy_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capability, "probe", lambda name, _arch: f"no {name}")
+    assert set(capability.find_lacks("machines", ("tproxy", "gre"), arch="x86_64")) == {"qemu", "users"}
+    namespaces = capability.find_lacks("namespaces", ("tproxy",), arch="i386")
     assert set(namespaces) == {"root", "i386"}, "a plain user cannot tell more"
+
+
+def test_nothing_is_made_for_a_run_that_cannot_be(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(capability, "probe", lambda name, _arch: f"no {name}")
+
+    def fail() -> Cast:
+        raise AssertionError("made in vain")
+
+    host = ProxyHost(config="c", service="s", squid="5.7", iptables="1.8.9", kernel="6.1")
+    given = {"arch": "i386", "host": host, "packages": {}, "folder": tmp_path, "work": tmp_path / "work", "tell": print}
+    with pytest.raises(HostError, match="machines: qemu: no qemu"):
+        accept("r", "machines", ["intercept"], fail, may_skip=(), **given)  # type: ignore[arg-type]
+    verdict = accept("r", "machines", ["intercept", "load"], fail, may_skip=("qemu", "users"), **given)  # type: ignore[arg-type]
+    assert verdict.word == "skipped"
+    assert [(one.scenario, one.skipped) for one in verdict.findings] == [("intercept", "qemu: no qemu; users: no users")]
 
 
 def test_a_page_trusts_no_text_and_shows_every_verdict() -> None:

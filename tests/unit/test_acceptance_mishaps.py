@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tproxy_rpms.acceptance import run
+from tproxy_rpms.acceptance import capability, run
 from tproxy_rpms.acceptance.machines import MachineNode
 from tproxy_rpms.acceptance.node import NodeError
 from tproxy_rpms.acceptance.run import Cast, accept, play
@@ -64,7 +64,8 @@ def make_cast(folder: Path) -> Cast:
 
 def run_scenarios(folder: Path) -> Verdict:
     return accept(
-        "small", "machines", ["intercept", "wccp"], make_cast(folder), packages={}, may_skip=(), folder=folder,
+        "small", "machines", ["intercept", "wccp"], lambda: make_cast(folder), arch="x86_64", host=HOST,
+        packages={}, may_skip=(), folder=folder,
         work=folder / "work", tell=print,
     )  # fmt: skip
 
@@ -116,6 +117,8 @@ def test_a_run_that_ends_early_leaves_no_older_verdict(monkeypatch: pytest.Monke
         raise HostError("no room on the disk")
 
     monkeypatch.setattr(casting, "assemble", fail)
+    monkeypatch.setattr(casting, "describe_host", lambda *_words: HOST)
+    monkeypatch.setattr(capability, "probe", lambda *_words: "")
     with pytest.raises(HostError, match="no room"):
         task.run(cut, "machines", "x86_64")
     assert not path.exists()

@@ -3,7 +3,6 @@
 import os
 import shutil
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from tproxy_rpms.acceptance.userland import as_root
 from tproxy_rpms.process import require_tool, run_command
@@ -16,7 +15,7 @@ WORLD_NEEDS: Mapping[str, tuple[str, ...]] = {"namespaces": ("root", "namespaces
 BROUGHT: Mapping[str, tuple[str, ...]] = {"namespaces": (), "machines": ("tproxy", "gre")}
 
 
-def find_lacks(world: str, needs: Iterable[str], *, arch: Arch, busybox: Path) -> dict[str, str]:
+def find_lacks(world: str, needs: Iterable[str], *, arch: Arch) -> dict[str, str]:
     """Return what of these capabilities, and of those that a world needs itself, is not there: name → reason and cure."""
     lacks: dict[str, str] = {}
     for name in dict.fromkeys((*WORLD_NEEDS[world], *needs)):
@@ -24,13 +23,13 @@ def find_lacks(world: str, needs: Iterable[str], *, arch: Arch, busybox: Path) -
             continue
         if "root" in lacks and name in ("namespaces", "tproxy", "gre"):
             continue  # a plain user cannot tell
-        reason = probe(name, arch, busybox)
+        reason = probe(name, arch)
         if reason:
             lacks[name] = reason
     return lacks
 
 
-def probe(name: str, arch: Arch, busybox: Path) -> str:
+def probe(name: str, arch: Arch) -> str:
     """Return why this host lacks a capability, with its cure; empty if it has it."""
     match name:
         case "root":
@@ -53,7 +52,7 @@ def probe(name: str, arch: Arch, busybox: Path) -> str:
             cure = "start as root, or install uidmap and give the user a range in /etc/subuid and /etc/subgid"
             return "" if tried.returncode == 0 else f"no user namespace with users of its own: {cure} ({tried.stderr.strip()})"
         case "i386":
-            tried = run_command([busybox, "true"], check=False)
+            tried = run_command([require_tool("arch-test", package="arch-test"), "i386"], check=False)
             return "" if tried.returncode == 0 else "this kernel runs no 32-bit programs: boot with ia32_emulation=on"
         case _:
             raise ValueError(name)

@@ -40,13 +40,15 @@ class Cast:
 
 
 def accept(
-    release: str, world: str, names: Iterable[str], cast: Cast, *, packages: Mapping[str, str], may_skip: Iterable[str],
-    folder: Path, work: Path, tell: Callable[[str], None],
+    release: str, world: str, names: Iterable[str], assemble: Callable[[], Cast], *, arch: Arch, host: ProxyHost,
+    packages: Mapping[str, str], may_skip: Iterable[str], folder: Path, work: Path, tell: Callable[[str], None],
 ) -> Verdict:  # fmt: skip
     """Run scenarios in a world and return the verdict; logs and captures of what failed are left in a folder.
 
     Args:
-        names: the scenarios. packages: file → hex SHA-256 of what is tried. may_skip: capabilities that the host may lack.
+        names: the scenarios. assemble: makes what hosts are made of, which may take minutes; called only if something can run.
+        host: paths and versions of the proxy. packages: file → hex SHA-256 of what is tried.
+        may_skip: capabilities that this host may lack.
         folder, work: for logs and captures; and for the hosts' files, which go with the run, or with the next one.
         tell: takes a line for people now and then.
 
@@ -56,7 +58,7 @@ def accept(
     chosen = {name: load_scenario(name) for name in names}
     here = [name for name, scenario in chosen.items() if world in scenario.WORLDS]
     needs = [need for name in here for need in chosen[name].NEEDS]
-    lacks = find_lacks(world, needs, arch=cast.arch, busybox=cast.busybox)
+    lacks = find_lacks(world, needs, arch=arch)
     refuse_lacks(world, lacks, may_skip)
     skipped = {name: find_reason(world, chosen[name].NEEDS, lacks) for name in here}
     findings = [
@@ -65,7 +67,7 @@ def accept(
     runnable = [name for name, reason in skipped.items() if not reason]
     if runnable:
         try:
-            with open_world(world, cast, work=work, logs=folder) as opened:
+            with open_world(world, assemble(), work=work, logs=folder) as opened:
                 for name in runnable:
                     findings.append(run_scenario(name, opened, folder=folder, tell=tell))
         except NodeError as error:  # hosts that do not come up are a verdict on the packages
@@ -78,9 +80,9 @@ def accept(
     return Verdict(
         release=release,
         world=world,
-        arch=cast.arch,
+        arch=arch,
         packages=packages,
-        versions={"kernel": cast.host.kernel, "squid": cast.host.squid, "iptables": cast.host.iptables},
+        versions={"kernel": host.kernel, "squid": host.squid, "iptables": host.iptables},
         started=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
         seconds=round(time.monotonic() - clock, 1),
         findings=tuple(sorted(findings, key=lambda finding: order[finding.scenario])),

@@ -71,7 +71,7 @@ def run(cut: Cut, world: str, arch: Arch) -> tuple[Path, ...]:
     from tproxy_rpms.acceptance.run import accept
     from tproxy_rpms.acceptance.verdict import write_verdict
     from tproxy_rpms.console import write_line
-    from tproxy_rpms.tasks.cast import assemble
+    from tproxy_rpms.tasks.cast import assemble, describe_host
 
     path = cut.acceptance / f"{world}-{arch}.json"
     folder = path.with_suffix("")
@@ -81,7 +81,7 @@ def run(cut: Cut, world: str, arch: Arch) -> tuple[Path, ...]:
     for capture in folder.glob("*.pcap"):
         capture.unlink()
     verdict = accept(
-        cut.release.name, world, names, assemble(cut, world, arch, folder),
+        cut.release.name, world, names, partial(assemble, cut, world, arch, folder), arch=arch, host=describe_host(cut, world),
         packages=list_packages(cut, arch), may_skip=cut.release.acceptance.may_skip,
         folder=folder, work=cut.build / "work" / f"accept-{world}-{arch}",
         tell=lambda line: write_line(sys.stdout, f"{world} {arch}: {line}"),
