@@ -62,21 +62,21 @@ def test_rules_follow_the_services(said: list[str]) -> None:
     assert redirect.follow((STATE,))
     assert said == [
         "ip route replace default via 10.77.2.3 dev to-proxy table 180",
-        "ip rule add pref 180 iif to-client ipproto tcp dport 80 lookup 180",
+        "ip rule add pref 180 iif to-client ipproto 6 dport 80 lookup 180",
     ]
     said.clear()
     assert not redirect.follow((replace(STATE, change=3),))
     assert said == []
     redirect.follow((replace(STATE, shares=(156, 100)),))
     assert said == [
-        "ip rule del pref 180 iif to-client ipproto tcp dport 80 lookup 180",
+        "ip rule del pref 180 iif to-client ipproto 6 dport 80 lookup 180",
         "ip route flush table 180",
         "ip route replace default via 10.77.2.2 dev to-proxy table 180",
-        "ip rule add pref 180 iif to-client ipproto tcp dport 80 lookup 180",
+        "ip rule add pref 180 iif to-client ipproto 6 dport 80 lookup 180",
     ]
     said.clear()
     redirect.clear()
-    assert said == ["ip rule del pref 180 iif to-client ipproto tcp dport 80 lookup 180", "ip route flush table 180"]
+    assert said == ["ip rule del pref 180 iif to-client ipproto 6 dport 80 lookup 180", "ip route flush table 180"]
 
 
 def test_lines_are_read_back() -> None:

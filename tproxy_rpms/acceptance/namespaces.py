@@ -25,6 +25,9 @@ PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 # Files that each node may have open: a proxy needs two for each connection.
 FILES = 16384
 
+# TCP as `ip rule` takes it on every host: its name would need /etc/protocols.
+TCP = "6"
+
 # The router's tables for redirected packets: to the server's port 80, and from it, as WCCP's services 80 and 90 are.
 SERVICES: Mapping[int, tuple[str, str, int]] = {80: ("client", "dport", 180), 90: ("server", "sport", 190)}
 
@@ -94,7 +97,7 @@ class NamespaceWorld:
                 self.route("rule", "del", "table", str(table))
             if how == "static":
                 self.route("route", "replace", "default", "via", NETWORK.proxy.host, "dev", "proxy", "table", str(table))
-                self.route("rule", "add", "iif", source, "ipproto", "tcp", port, "80", "lookup", str(table))
+                self.route("rule", "add", "iif", source, "ipproto", TCP, port, "80", "lookup", str(table))
         if how == "wccp":
             self.speak(forwarding, password)
 

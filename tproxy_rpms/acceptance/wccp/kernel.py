@@ -85,5 +85,5 @@ class KernelRedirect:
 
     def _rules(self, route: Route) -> list[list[str]]:
         table = str(route.table)
-        start = ["pref", table, "iif", route.interface, "ipproto", "tcp"]
+        start = ["pref", table, "iif", route.interface, "ipproto", str(TCP)]  # its name would need /etc/protocols
         return [[*start, side, str(port), "lookup", table] for side, port in route.match]
