@@ -28,8 +28,8 @@ FILES = 16384
 # TCP as `ip rule` takes it on every host: its name would need /etc/protocols.
 TCP = "6"
 
-# The router's tables for redirected packets: to the server's port 80, and from it, as WCCP's services 80 and 90 are.
-SERVICES: Mapping[int, tuple[str, str, int]] = {80: ("client", "dport", 180), 90: ("server", "sport", 190)}
+# What comes in on a link of the router, as WCCP's services 80 and 90 do, and the table that redirects it.
+SERVICES: Mapping[int, tuple[str, int]] = {80: ("client", 180), 90: ("server", 190)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,12 +92,12 @@ class NamespaceWorld:
     def redirect(self, how: Redirect, *, forwarding: Forwarding = "l2", password: str = "") -> None:
         """Have the router redirect by its own rules, or by what it agrees on with the proxy; see the protocol."""
         self.silence()
-        for source, port, table in SERVICES.values():
+        for source, table in SERVICES.values():
             while self.route("rule", "show", "table", str(table), check=False).strip():
                 self.route("rule", "del", "table", str(table))
             if how == "static":
                 self.route("route", "replace", "default", "via", NETWORK.proxy.host, "dev", "proxy", "table", str(table))
-                self.route("rule", "add", "iif", source, "ipproto", TCP, port, "80", "lookup", str(table))
+                self.route("rule", "add", "iif", source, "ipproto", TCP, "lookup", str(table))
         if how == "wccp":
             self.speak(forwarding, password)
 
@@ -105,7 +105,7 @@ class NamespaceWorld:
         """Start the router's side of WCCP in its namespace; it sets the same rules, for what caches have asked for."""
         speaker = NamespaceRouter(
             self.router.netns, address=NETWORK.proxy.router, forwarding="l2" if forwarding == "l2" else "gre", password=password,
-            interfaces={str(number): source for number, (source, _, _) in SERVICES.items()}, proxy_interface="proxy",
+            interfaces={str(number): source for number, (source, _) in SERVICES.items()}, proxy_interface="proxy",
         )  # fmt: skip
         self.speaker = speaker.__enter__()
 

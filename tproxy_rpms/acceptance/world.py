@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 from tproxy_rpms.acceptance.node import Node
 
-# How a router sends web traffic to the proxy: not at all, by its own rules, or as a cache has asked for by WCCP.
+# What a router sends to the proxy: nothing, all TCP by its own rules, or what a cache has asked for by WCCP.
 Redirect = Literal["off", "static", "wccp"]
 Forwarding = Literal["gre", "plain gre", "l2"]
 

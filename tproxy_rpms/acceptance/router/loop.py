@@ -74,7 +74,7 @@ class Peer:
 class Router:
     """A userspace router on loopback, at work between `start` and `close`, or within a `with`.
 
-    `redirect` is "wccp", "static" (port 80 to the proxy by L2, without WCCP) or "off". `forwarding` is what WCCP offers: "gre"
+    `redirect` is "wccp", "static" (TCP to the proxy by L2, without WCCP) or "off". `forwarding` is what WCCP offers: "gre"
     (type 0x883E with its redirect header), "plain gre" (type 0x0800) or "l2". With a password WCCP demands MD5 of every message.
     No privileges are needed.
     """

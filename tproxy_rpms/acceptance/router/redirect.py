@@ -57,19 +57,16 @@ class NoRedirector:
 
 
 class StaticRedirector:
-    """Mode "static": policy routing of port 80 to the proxy, without WCCP and unchanged but for the Ethernet addresses."""
+    """Mode "static": policy routing of all TCP to the proxy, without WCCP and unchanged but for the Ethernet addresses."""
 
     def __init__(self, network: Network) -> None:
         self._cache = to_number(network.proxy.host)
 
     def choose(self, link: str, packet: Packet) -> Redirection | None:
-        """Return the proxy for what clients send to port 80 and servers from it."""
-        ports = packet.ports
-        if packet.protocol != TCP or ports is None:
+        """Return the proxy for what clients and servers send: what it is to leave alone has to come by, too."""
+        if packet.protocol != TCP or link == "proxy":
             return None
-        if (link == "client" and ports[1] == 80) or (link == "server" and ports[0] == 80):
-            return Redirection(cache=self._cache, service="static", method="l2")
-        return None
+        return Redirection(cache=self._cache, service="static", method="l2")
 
 
 class WccpRedirector:

@@ -13,7 +13,7 @@ WORLDS = ("namespaces", "machines")
 
 
 def run(world: World, trial: Trial) -> None:
-    """Run the scenario; the router sends web traffic, and what comes back, to the proxy by rules of its own."""
+    """Run the scenario; the router sends all TCP, both ways, by the proxy: what is no web traffic has to pass untouched."""
     serve(world)
     world.redirect("off")
     check_plain(world, trial, "without a proxy the client reaches the server")
