@@ -51,6 +51,11 @@ class FinishedCut:
                 names["kernel-headers"] = package.name
         return names
 
+    def list_arches(self, arch: Arch) -> dict[str, str]:
+        """Return every RPM that an arch is to have, name → the arch in its header."""
+        same = {name for name, package in self.list_names().items() if self.release.packages[package].spec == "tproxy-host"}
+        return {name: "noarch" if name in same else RPM_ARCH[arch] for name in self.list_names()}
+
     def package(self, spec: str) -> Package | None:
         """The package that is made by a spec, or None."""
         return next((package for package in self.release.packages.values() if package.spec == spec), None)

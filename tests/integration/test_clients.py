@@ -288,7 +288,7 @@ def cut_site(cut: FinishedCut, served: Served) -> Site:
 @pytest.mark.cut
 def test_a_finished_cut_installs_from_where_it_is_published(cut: FinishedCut, cut_site: Site, arch: Arch, tmp_path: Path) -> None:
     client = bootstrap(cut_site, tmp_path, arch)
-    names = {f"{name}.{RPM_ARCH[arch]}" for name in cut.list_names()}
+    names = {f"{name}.{kind}" for name, kind in cut.list_arches(arch).items()}
     available = client.run("repoquery", "--available", "--qf", "%{name}.%{arch}", "--quiet").split()
     assert set(available) == names | {"tproxy-release.noarch"}
     client.run("install", *sorted(names))
