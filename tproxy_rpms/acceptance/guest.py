@@ -86,7 +86,8 @@ def write_archive(files: Mapping[str, bytes]) -> Iterator[bytes]:
     for folder in sorted(folders | {"proc", "sys", "tmp"}):
         yield write_entry(folder, mode=S_IFDIR | 0o755)
     for name, device in DEVICES.items():
-        yield write_entry(name, mode=S_IFCHR | 0o666, device=device)
+        # Consoles are root's; what is no terminal is everybody's.
+        yield write_entry(name, mode=S_IFCHR | (0o600 if device[0] == 4 or device == (5, 1) else 0o666), device=device)
     for name, content in files.items():
         yield write_entry(name.lstrip("/"), mode=S_IFREG | 0o755, content=content)
     yield write_entry("TRAILER!!!", mode=0)

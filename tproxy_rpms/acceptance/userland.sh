@@ -9,7 +9,7 @@ mkdir -p "$root"
 [ -z "$archive" ] || tar --zstd -xpf "$archive" -C "$root" --numeric-owner --exclude='./dev/*' --exclude='./usr/share/doc/*' \
     --exclude='./usr/share/man/*' --exclude='./usr/share/locale/*' --exclude='./usr/share/info/*' --exclude='./var/lib/dpkg/*'
 cd "$root"
-for folder in bin dev etc proc run sys tmp var; do [ -e "$folder" ] || mkdir "$folder"; done
+for folder in bin dev etc lib proc run sys tmp var; do [ -e "$folder" ] || mkdir "$folder"; done
 [ -e var/run ] || ln -s ../run var/run
 [ -e var/lock ] || mkdir -p var/lock
 cp "$busybox" bin/busybox
