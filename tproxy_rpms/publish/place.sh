@@ -44,8 +44,9 @@ tell_state() {
     for snapshot in snapshots/*/; do
         snapshot=${snapshot%/}
         is_id "${snapshot#snapshots/}" && [ -f "$snapshot/SHA256SUMS" ] || continue
-        echo "snapshot ${snapshot#snapshots/} $(stat -c %Y "$snapshot")"
-        sed 's/^/file /' "$snapshot/SHA256SUMS"
+        changed=$(stat -c %Y "$snapshot" 2>/dev/null) || continue # another publisher is moving it just now
+        echo "snapshot ${snapshot#snapshots/} $changed"
+        sed 's/^/file /' "$snapshot/SHA256SUMS" 2>/dev/null || :
     done
 }
 
