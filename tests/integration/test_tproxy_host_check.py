@@ -177,6 +177,7 @@ wccp2_service_info 91 protocol=tcp flags=dst_ip_hash,ports_source priority=240 p
 
 # What every test of squid -k parse changes, so that it needs no user, no folder and no helper of a host.
 PARSE = """\
+visible_hostname proxy
 cache_effective_user nobody
 mime_table {etc}/mime.conf
 icon_directory {share}/icons
