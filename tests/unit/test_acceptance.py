@@ -83,7 +83,7 @@ def test_failures_name_world_arch_scenario_and_check() -> None:
 
 def test_a_trial_goes_on_after_a_check_and_ends_at_a_requirement(tmp_path: Path) -> None:
     told: list[Check] = []
-    trial = Trial(logs=tmp_path, tell=told.append)
+    trial = Trial(tell=told.append)
     assert trial.check("a", False, "x" * 5000) is False
     assert trial.check("b", True) is True
     with pytest.raises(TrialError, match="c"):

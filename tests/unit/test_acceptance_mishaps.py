@@ -102,7 +102,7 @@ def test_what_ends_a_scenario_early_is_told(monkeypatch: pytest.MonkeyPatch, tmp
         raise TrialError("nothing to look at")
 
     monkeypatch.setattr(scenario, "run", end)
-    finding = play("intercept", scenario, None, folder=tmp_path, tell=print)  # type: ignore[arg-type]
+    finding = play("intercept", scenario, None, tell=print)  # type: ignore[arg-type]
     assert not finding.passed
     assert finding.error == "nothing to look at"
 

@@ -144,7 +144,7 @@ def run_scenario(name: str, world: World, *, folder: Path, tell: Callable[[str],
     """Run one scenario, and keep its packets if it fails."""
     scenario = load_scenario(name)
     with take_turn(alone=scenario.ALONE), world.capture(name, folder) as captured:
-        finding = play(name, scenario, world, folder=folder, tell=tell)
+        finding = play(name, scenario, world, tell=tell)
     if finding.passed:
         for path in captured:
             path.unlink()
@@ -152,10 +152,10 @@ def run_scenario(name: str, world: World, *, folder: Path, tell: Callable[[str],
     return replace(finding, capture=tuple(path.name for path in captured))
 
 
-def play(name: str, scenario: Scenario, world: World, *, folder: Path, tell: Callable[[str], None]) -> Finding:
+def play(name: str, scenario: Scenario, world: World, *, tell: Callable[[str], None]) -> Finding:
     """Run one scenario to its end, wherever that is."""
     clock, error = time.monotonic(), ""
-    trial = Trial(logs=folder, tell=lambda check: tell(describe_check(name, check)))
+    trial = Trial(tell=lambda check: tell(describe_check(name, check)))
     try:
         scenario.run(world, trial)
     except TrialError as found:

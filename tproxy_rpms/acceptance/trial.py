@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 # How much of what a host said is kept with a check.
 TOLD = 2000
@@ -80,10 +79,9 @@ class Trial:
     """Takes a scenario's findings as they come.
 
     Fields:
-        logs: where what the hosts said may be left. tell: takes each check as it is made.
+        tell: takes each check as it is made.
     """
 
-    logs: Path
     tell: Callable[[Check], None] = lambda _check: None
     checks: list[Check] = field(default_factory=list)
     series: list[Series] = field(default_factory=list)
