@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tproxy_rpms.acceptance import world
 from tproxy_rpms.acceptance.payload import unpack_rpms
 from tproxy_rpms.acceptance.run import Cast, accept
 from tproxy_rpms.acceptance.verdict import Verdict
@@ -73,8 +74,9 @@ def cast(ready: Cut, tmp_path_factory: pytest.TempPathFactory) -> Cast:
 
 
 @pytest.fixture
-def play(cast: Cast, tmp_path: Path) -> Callable[[str, str], Verdict]:
+def play(cast: Cast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Verdict]:
     """Runs the scenario with a tproxy-host that does more than it should."""
+    monkeypatch.setattr(world, "SILENCE", 4)
 
     def spoil(start: str, stop: str) -> Verdict:
         programs = tmp_path / "programs"

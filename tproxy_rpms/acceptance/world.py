@@ -15,6 +15,9 @@ from tproxy_rpms.acceptance.node import Node
 Redirect = Literal["off", "static", "wccp"]
 Forwarding = Literal["gre", "plain gre", "l2"]
 
+# Seconds without a byte after which a client gives up.
+SILENCE = 20
+
 
 @dataclass(frozen=True, kw_only=True)
 class Redirected:
@@ -94,13 +97,13 @@ class Response:
         return match[1].strip() if match else ""
 
 
-def fetch(node: Node, url: str, *, proxy: str = "", patience: int = 20) -> Response:
+def fetch(node: Node, url: str, *, proxy: str = "") -> Response:
     """Fetch a page with the node's wget, through an explicit proxy (`http://HOST:PORT`) if one is named."""
     through = f"export http_proxy={shlex.quote(proxy)}\n" if proxy else "unset http_proxy\n"
     answer = node.run(
-        f"{through}wget -S -T {patience} -O /tmp/body {shlex.quote(url)} 2>&1\nended=$?\n"
+        f"{through}wget -S -T {SILENCE} -O /tmp/body {shlex.quote(url)} 2>&1\nended=$?\n"
         "echo ==\ncat /tmp/body 2>/dev/null\nrm -f /tmp/body\nexit $ended",
-        seconds=patience + 40,
+        seconds=SILENCE + 40,
     )
     head, _, body = answer.text.partition("==\n")
     headers = {

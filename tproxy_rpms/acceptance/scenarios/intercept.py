@@ -2,6 +2,7 @@
 
 import re
 
+from tproxy_rpms.acceptance import world as world_module
 from tproxy_rpms.acceptance.network import NETWORK
 from tproxy_rpms.acceptance.stage import PROXY, SITE, STATE, check_intercepted, check_plain, configure, proxy_running, serve
 from tproxy_rpms.acceptance.trial import Trial
@@ -93,7 +94,7 @@ def check_others(world: World, trial: Trial) -> None:
 def check_long(world: World, trial: Trial) -> None:
     """Check a body of more than a megabyte by its digest."""
     sent = world.server.run("sha256sum < /srv/long").text.split()
-    got = world.client.run(f"wget -q -T 60 -O - {SITE}/long | sha256sum", seconds=120).text.split()
+    got = world.client.run(f"wget -q -T {world_module.SILENCE} -O - {SITE}/long | sha256sum", seconds=120).text.split()
     trial.check("a long body arrives as it was sent", bool(sent) and sent == got, f"{sent} {got}")
 
 
