@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping
 
+from tproxy_rpms.acceptance.guest import QEMU
 from tproxy_rpms.acceptance.userland import as_root
 from tproxy_rpms.process import require_tool, run_command
 from tproxy_rpms.release.model import Arch
@@ -42,10 +43,11 @@ def probe(name: str, arch: Arch) -> str:
         case "tproxy":
             return probe_tables()
         case "gre":
-            added = run_command(["unshare", "--net", *find_ip(), "link", "add", "g", "type", "gre"], check=False)
+            ip = require_tool("ip", package="iproute2")
+            added = run_command(["unshare", "--net", ip, "link", "add", "g", "type", "gre"], check=False)
             return "" if added.returncode == 0 else "this kernel has no GRE: modprobe ip_gre, or use another kernel"
         case "qemu":
-            program = "qemu-system-x86_64" if arch == "x86_64" else "qemu-system-i386"
+            program, _ = QEMU[arch]
             return "" if shutil.which(program) else f"{program} is not on PATH: install qemu-system-x86"
         case "users":
             tried = run_command([*as_root(), "true"], check=False)
@@ -58,15 +60,15 @@ def probe(name: str, arch: Arch) -> str:
             raise ValueError(name)
 
 
-def find_ip() -> list[str]:
-    """Return the host's `ip`."""
-    return [require_tool("ip", package="iproute2")]
+def load_modules() -> None:
+    """Load what a network of namespaces needs of this kernel: what is part of it, or not there, is told by what follows."""
+    for module in ("ip_tables", "iptable_mangle", "xt_TPROXY", "xt_socket", "xt_mark", "xt_MARK", "veth"):
+        run_command(["modprobe", "-q", module], check=False)
 
 
 def probe_tables() -> str:
     """Return what the host's kernel lacks of the rules of a transparent proxy."""
-    for module in ("ip_tables", "iptable_mangle", "xt_TPROXY", "xt_socket"):
-        run_command(["modprobe", "-q", module], check=False)
+    load_modules()
     cat = "cat /proc/net/ip_tables_targets /proc/net/ip_tables_matches"
     known = run_command(["unshare", "--net", "sh", "-c", cat], check=False).stdout.split()
     missing = [name for name in ("TPROXY", "socket") if name not in known]

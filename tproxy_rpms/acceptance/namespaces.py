@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tproxy_rpms.acceptance.capability import load_modules
 from tproxy_rpms.acceptance.network import NETWORK, Link
 from tproxy_rpms.acceptance.node import PATIENCE, Answer, NodeError
 from tproxy_rpms.acceptance.wccp.namespace import NamespaceRouter
@@ -150,8 +151,7 @@ class NamespaceWorld:
 @contextmanager
 def open_namespaces(roots: Mapping[str, Path], *, arch: Arch, host: ProxyHost, scratch: Path) -> Iterator[NamespaceWorld]:
     """Yield the network; roots: name of each node → the folder that it runs in. Raises HostError if it cannot be made."""
-    for module in ("ip_tables", "iptable_mangle", "xt_TPROXY", "xt_socket", "xt_mark", "xt_MARK", "veth"):
-        run_command(["modprobe", "-q", module], check=False)  # in the kernel already, or not there: the scenarios will tell
+    load_modules()
     with ExitStack() as stack:
         holders = {name: stack.enter_context(hold(name, roots[name], scratch)) for name in ("client", "proxy", "server")}
         router = stack.enter_context(hold("router", roots["client"], scratch))

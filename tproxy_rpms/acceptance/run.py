@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tproxy_rpms.acceptance.capability import find_lacks
+from tproxy_rpms.acceptance.capability import WORLD_NEEDS, find_lacks
 from tproxy_rpms.acceptance.node import NodeError
 from tproxy_rpms.acceptance.quiet import take_turn
 from tproxy_rpms.acceptance.scenarios import Scenario, describe, load_scenario
@@ -100,8 +100,6 @@ def refuse_lacks(world: str, lacks: Mapping[str, str], may_skip: Iterable[str]) 
 
 def find_reason(world: str, needs: Iterable[str], lacks: Mapping[str, str]) -> str:
     """Return why a scenario cannot run, empty if it can."""
-    from tproxy_rpms.acceptance.capability import WORLD_NEEDS
-
     return "; ".join(f"{name}: {lacks[name]}" for name in (*WORLD_NEEDS[world], *needs) if name in lacks)
 
 

@@ -112,9 +112,9 @@ def listens(node: Node, port: int) -> bool:
     return node.run(f"grep -qi ':{port:04X} [0:]* 0A ' /proc/net/tcp /proc/net/tcp6").status == 0
 
 
-def check_plain(world: World, trial: Trial, name: str) -> None:
+def check_plain(world: World, trial: Trial, name: str, *, site: str = SITE) -> None:
     """Check that the client reaches the server without a proxy between them."""
-    got = fetch(world.client, f"{SITE}/cgi-bin/who")
+    got = fetch(world.client, f"{site}/cgi-bin/who")
     plain = got.field("peer") == NETWORK.client.host and not got.field("via") and "via" not in got.headers
     trial.check(name, got.ended == 0 and plain, got.said)
 

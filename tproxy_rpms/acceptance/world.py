@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from tproxy_rpms.acceptance.node import Node
+from tproxy_rpms.acceptance.router import Method, Mode
 
-# What a router sends to the proxy: nothing, all TCP by its own rules, or what a cache has asked for by WCCP.
-Redirect = Literal["off", "static", "wccp"]
-Forwarding = Literal["gre", "plain gre", "l2"]
+# What a router sends to the proxy: nothing, all TCP by its own rules, or what a cache has asked for by WCCP; and how the last.
+Redirect = Mode
+Forwarding = Method
 
 # Seconds without a byte after which a client gives up.
 SILENCE = 20

@@ -12,6 +12,7 @@ from tproxy_rpms.acceptance.stage import listens, proxy_running
 from tproxy_rpms.acceptance.trial import Series, Trial
 from tproxy_rpms.acceptance.world import World, wait_until
 from tproxy_rpms.process import clean_environment, run_command
+from tproxy_rpms.store import PACKAGE
 
 ALONE = True
 NEEDS = ("tproxy",)
@@ -71,6 +72,4 @@ def measure(world: NamespaceWorld, trial: Trial, name: str, *proxy: str, peer: s
 
 def environment() -> dict[str, str]:
     """Return what a module of ours needs to be found."""
-    import tproxy_rpms
-
-    return clean_environment({"PYTHONPATH": str(tproxy_rpms.__path__[0].rpartition("/")[0])})
+    return clean_environment({"PYTHONPATH": str(PACKAGE.parent)})

@@ -10,6 +10,7 @@ from types import TracebackType
 
 from tproxy_rpms.errors import HostError
 from tproxy_rpms.process import clean_environment, stop_group
+from tproxy_rpms.store import PACKAGE
 
 from .line import ServiceLine, parse_line
 from .state import Event, Forwarding
@@ -39,7 +40,7 @@ class NamespaceRouter:
         self._ready = False
 
     def __enter__(self) -> "NamespaceRouter":
-        here = {"PYTHONPATH": str(Path(__file__).parents[3])}
+        here = {"PYTHONPATH": str(PACKAGE.parent)}
         self._process = subprocess.Popen(
             self._argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=clean_environment(here),
             start_new_session=True,
