@@ -15,9 +15,11 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
-from tproxy_rpms.errors import LockedError
+from tproxy_rpms.errors import HostError, LockedError
+
+T = TypeVar("T")
 
 PACKAGE = Path(__file__).parent
 
@@ -119,6 +121,22 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
+
+
+def read_document(path: Path, kind: type[T], *, schema: int, what: str, cure: str) -> T:
+    """Return the dataclass that a JSON file with a `schema` holds.
+
+    Raises HostError, with what it should be and the cure, for a file that is missing, damaged, or of another schema.
+    """
+    import msgspec
+
+    content = read_json(path)
+    try:
+        if content["schema"] != schema:
+            raise ValueError(f"schema {content['schema']}, not {schema}")
+        return msgspec.convert(content, kind)
+    except (TypeError, KeyError, ValueError, msgspec.ValidationError) as error:
+        raise HostError(f"{path}: no {what}: {error}", hint=cure) from error
 
 
 def output_state(path: Path) -> dict[str, int]:

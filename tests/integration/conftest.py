@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from tproxy_rpms.acceptance.payload import unpack_rpms
 from tproxy_rpms.release.load import load_release
-from tproxy_rpms.release.model import Publishing
+from tproxy_rpms.release.model import Arch, Publishing
 
 from ..conftest import ROOT
 from .finished import FinishedCut
@@ -28,6 +29,14 @@ def cut(request: pytest.FixtureRequest) -> FinishedCut:
         reason = f"no finished cut in {found.folder}: run ./run doit release={given or release.name} first"
         pytest.fail(reason) if given else pytest.skip(reason)
     return found
+
+
+@pytest.fixture(params=["i386", "x86_64"], scope="module")
+def arch(request: pytest.FixtureRequest, cut: FinishedCut) -> Arch:
+    """Each arch of the cut that is looked at."""
+    if request.param not in cut.release.arches:
+        pytest.skip(f"{cut.release.name} is not for {request.param}")
+    return cast(Arch, request.param)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,18 @@ from pathlib import Path
 
 SPEC_FILES = Path(__file__).parents[2] / "specs" / "files" / "tproxy-host"
 
+# The page's rules as iptables-restore takes them.
+MANGLE = """\
+*mangle
+:PREROUTING ACCEPT [0:0]
+:DIVERT - [0:0]
+-A PREROUTING -p tcp -m socket -j DIVERT
+-A PREROUTING -p tcp --dport 80 -j TPROXY --tproxy-mark 0x1/0x1 --on-port 3129
+-A DIVERT -j MARK --set-mark 1
+-A DIVERT -j ACCEPT
+COMMIT
+"""
+
 # What is done before every test: tables that exist stay, so that what is saved before and after has the same of them; two
 # interfaces; settings that no distribution would have, and that a careless switch of ip_forward would lose.
 PRELUDE = """\

@@ -13,7 +13,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import cast
 
 import pytest
 import rpm
@@ -45,13 +44,6 @@ MODULES = {
 }
 
 pytestmark = pytest.mark.cut
-
-
-@pytest.fixture(params=sorted(ELF), scope="module")
-def arch(request: pytest.FixtureRequest, cut: FinishedCut) -> Arch:
-    if request.param not in cut.release.arches:
-        pytest.skip(f"{cut.release.name} is not for {request.param}")
-    return cast(Arch, request.param)
 
 
 def get_package(cut: FinishedCut, spec: str) -> Package:

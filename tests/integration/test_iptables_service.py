@@ -8,25 +8,18 @@ from pathlib import Path
 import pytest
 
 from .finished import FinishedCut
+from .proxyhost import MANGLE
 
 SCRIPT = Path(__file__).parents[2] / "specs" / "files" / "iptables"
 
-RULES = """\
+RULES = f"""\
 *filter
 :INPUT DROP [0:0]
 :FORWARD ACCEPT [0:0]
 :OUTPUT ACCEPT [0:0]
 -A INPUT -i lo -j ACCEPT
 COMMIT
-*mangle
-:PREROUTING ACCEPT [0:0]
-:DIVERT - [0:0]
--A PREROUTING -p tcp -m socket -j DIVERT
--A PREROUTING -p tcp --dport 80 -j TPROXY --tproxy-mark 0x1/0x1 --on-port 3129
--A DIVERT -j MARK --set-mark 1
--A DIVERT -j ACCEPT
-COMMIT
-"""
+{MANGLE}"""
 
 # Every setting of EL5's own iptables-config, with its values there.
 EL5_CONFIG = """\

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -16,25 +15,16 @@ from tproxy_rpms.acceptance.static.abi import needs_static, read_libc
 from tproxy_rpms.acceptance.static.programs import StaticSources, make_static
 from tproxy_rpms.builders.root import RootStore
 from tproxy_rpms.errors import HostError
-from tproxy_rpms.release.model import Arch, Package
+from tproxy_rpms.release.model import Arch
 
 from .finished import FinishedCut
-from .test_cut import CACHE, ROOT, collect_modules
+from .proxyhost import MANGLE
+from .test_cut import CACHE, ROOT, collect_modules, get_package
 
 pytestmark = [pytest.mark.cut, pytest.mark.timeout(3600)]  # the first time they are built
 
 CLASS = {"x86_64": "ELF64", "i386": "ELF32"}
 
-RULES = """\
-*mangle
-:PREROUTING ACCEPT [0:0]
-:DIVERT - [0:0]
--A PREROUTING -p tcp -m socket -j DIVERT
--A PREROUTING -p tcp --dport 80 -j TPROXY --tproxy-mark 0x1/0x1 --on-port 3129
--A DIVERT -j MARK --set-mark 1
--A DIVERT -j ACCEPT
-COMMIT
-"""
 SAVED = [
     "-A PREROUTING -p tcp -m socket -j DIVERT",
     "-A PREROUTING -p tcp -m tcp --dport 80 -j TPROXY --on-port 3129 --on-ip 0.0.0.0 --tproxy-mark 0x1/0x1",
@@ -64,20 +54,6 @@ USERS = {
 WHO = '#!/bin/sh\nprintf "Content-Type: text/plain\\r\\n\\r\\n"\necho "$REMOTE_ADDR|$HTTP_VIA|$HTTP_X_FORWARDED_FOR"\n'
 
 
-@pytest.fixture(params=sorted(CLASS), scope="module")
-def arch(request: pytest.FixtureRequest, cut: FinishedCut) -> Arch:
-    if request.param not in cut.release.arches:
-        pytest.skip(f"{cut.release.name} is not for {request.param}")
-    return cast(Arch, request.param)
-
-
-def find_package(cut: FinishedCut, spec: str) -> Package:
-    package = cut.package(spec)
-    if package is None:
-        pytest.skip(f"{cut.release.name} has no {spec}")
-    return package
-
-
 def find_file(folder: Path, name: str) -> Path:
     """Return the one RPM of a name, whatever its version and arch."""
     (path,) = [path for path in folder.glob(f"{name}-*.rpm") if path.name[len(name) + 1].isdigit()]
@@ -87,7 +63,7 @@ def find_file(folder: Path, name: str) -> Path:
 @pytest.fixture(scope="module")
 def release(cut: FinishedCut) -> str:
     """What `uname -r` says of the cut's kernel."""
-    return cut.version_release(find_package(cut, "kernel"))
+    return cut.version_release(get_package(cut, "kernel"))
 
 
 @pytest.fixture(scope="module")
@@ -145,20 +121,20 @@ def test_every_program_of_the_packages_has_a_static_twin(programs: Path, arch: A
 
 def test_they_are_of_the_versions_and_options_of_the_cut(cut: FinishedCut, programs: Path) -> None:
     squid = subprocess.run([programs / "usr/sbin/squid", "-v"], check=True, capture_output=True, text=True).stdout
-    assert squid.splitlines()[0] == f"Squid Cache: Version {cut.version(find_package(cut, 'squid'))}"
+    assert squid.splitlines()[0] == f"Squid Cache: Version {cut.version(get_package(cut, 'squid'))}"
     for option in ("--prefix=/usr", "--sysconfdir=/etc/squid", "--enable-linux-netfilter", "--enable-wccpv2", "--with-libcap"):
         assert f"'{option}'" in squid
     assert str(CACHE) not in squid
     assert "/builddir" not in squid
     iptables = subprocess.run([programs / "sbin/iptables", "-V"], check=True, capture_output=True, text=True).stdout
-    assert iptables == f"iptables v{cut.version(find_package(cut, 'iptables'))}\n"
+    assert iptables == f"iptables v{cut.version(get_package(cut, 'iptables'))}\n"
 
 
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace needs root")
 def test_iptables_speaks_with_the_kernel_of_the_host(programs: Path, arch: Arch) -> None:
     commands = f"cd {programs}/sbin && ./iptables-restore && ./iptables -t mangle -S DIVERT && ./iptables-save -t mangle"
-    result = subprocess.run(["unshare", "--net", "sh", "-c", commands], input=RULES, capture_output=True, text=True)
+    result = subprocess.run(["unshare", "--net", "sh", "-c", commands], input=MANGLE, capture_output=True, text=True)
     if "Module is wrong version" in result.stderr or "table does not exist" in result.stderr.lower():
         pytest.skip(f"the kernel of this host has no mangle table for {arch}: {result.stderr.strip()}")
     assert result.stderr == ""
@@ -184,7 +160,7 @@ def test_they_run_on_the_kernel_of_the_cut(
     files |= {str(path.relative_to(programs)): path for path in programs.rglob("*") if path.is_file()}
     shared = [path for folder in ("etc/squid", "usr/share/squid") for path in (unpacked / folder).rglob("*") if path.is_file()]
     files |= {str(path.relative_to(unpacked)): path for path in shared}
-    own = {**USERS, "etc/squid/squid.conf": CONFIGURATION, "rules": RULES, "www/cgi-bin/who": WHO, "www/page": "a page\n" * 5000}
+    own = {**USERS, "etc/squid/squid.conf": CONFIGURATION, "rules": MANGLE, "www/cgi-bin/who": WHO, "www/page": "a page\n" * 5000}
     for place, text in own.items():
         files[place] = tmp_path / place.replace("/", "-")
         files[place].write_text(text)
@@ -212,7 +188,7 @@ def test_they_run_on_the_kernel_of_the_cut(
     rules, who, page, expected, _, state, _, log, results = (said[command] for command in asks)
     assert [line.strip() for line in rules.splitlines() if line.startswith("-A")] == SAVED
     assert "0.0.0.0:3129 " in said[starts[-1]]
-    version = cut.version(find_package(cut, "squid"))
+    version = cut.version(get_package(cut, "squid"))
     assert who == f"192.0.2.1|1.1 guest (squid/{version})|127.0.0.1"
     assert page == expected
     # Squid has dropped root, and kept what it needs to bind to a client's address: NET_BIND_SERVICE and NET_ADMIN, 10 and 12.

@@ -3,13 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from tproxy_rpms.acceptance.trial import Finding
-from tproxy_rpms.errors import HostError
-from tproxy_rpms.store import read_json, write_json
+from tproxy_rpms.store import read_document, write_json
 
 SCHEMA = 1
 
@@ -64,12 +60,6 @@ def write_verdict(path: Path, verdict: Verdict) -> None:
 
 def read_verdict(path: Path) -> Verdict:
     """Return a verdict. Raises HostError for a file that is missing, damaged, or of another schema."""
-    content: Any = read_json(path)
-    try:
-        if content["schema"] != SCHEMA:
-            raise ValueError(f"schema {content['schema']}, not {SCHEMA}")
-        return msgspec.convert(content, Verdict)
-    except (TypeError, KeyError, ValueError, msgspec.ValidationError) as error:
-        raise HostError(
-            f"{path}: no verdict of an acceptance run: {error}", hint="remove it and run doit accept again"
-        ) from error
+    return read_document(
+        path, Verdict, schema=SCHEMA, what="verdict of an acceptance run", cure="remove it and run doit accept again"
+    )

@@ -8,13 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from tproxy_rpms.errors import HostError
 from tproxy_rpms.repro.verdict import CAUSES, Comparison, Difference, Report
-from tproxy_rpms.store import read_json, write_json
+from tproxy_rpms.store import read_document, write_json
 
 SCHEMA = 1
 
@@ -67,13 +64,9 @@ def write_report(path: Path, report: Report) -> None:
 
 def read_report(path: Path) -> Report:
     """Return a report. Raises HostError for a file that is missing, damaged, or of another schema."""
-    content: Any = read_json(path)
-    try:
-        if content["schema"] != SCHEMA:
-            raise ValueError(f"schema {content['schema']}, not {SCHEMA}")
-        return msgspec.convert(content, Report)
-    except (TypeError, KeyError, ValueError, msgspec.ValidationError) as error:
-        raise HostError(f"{path}: no verdict on reproducibility: {error}", hint="remove it and run doit repro again") from error
+    return read_document(
+        path, Report, schema=SCHEMA, what="verdict on reproducibility", cure="remove it and run doit repro again"
+    )
 
 
 def read_reports(folder: Path) -> tuple[Report, ...]:
