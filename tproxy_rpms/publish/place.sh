@@ -66,7 +66,8 @@ open) # ID UPLOAD: makes the place, and tells what there is, and whether that sn
     cd "$folder"
     touch .lock
     touch -c ".incoming-$2"
-    find . -maxdepth 1 -name '.incoming-*' -mmin +1440 -exec rm -rf {} +
+    # Others publish meanwhile: what find has just seen may be gone.
+    find . -maxdepth 1 -name '.incoming-*' -mmin +1440 -exec rm -rf {} + 2>/dev/null || :
     tell_state
     if [ -d "snapshots/$1" ] && check "snapshots/$1" 2>/dev/null; then echo "whole $1"; fi
     ;;
