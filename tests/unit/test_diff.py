@@ -168,6 +168,14 @@ def test_a_file_keeps_its_own_name_where_both_versions_have_it() -> None:
     assert compared.renamed == 0
 
 
+def test_two_files_do_not_become_one() -> None:
+    renaming = Renaming.between(make_package(version="1.0", epoch="7"), make_package(version="2.0"))
+    old = [make_file("/x-7:1.0-1"), make_file("/x-1.0-1")]
+    compared = compare_files(make_contents(old), make_contents([make_file("/x-2.0-1")]), renaming)
+    assert [(change.path, change.word) for change in compared.changes] == [("/x-1.0-1", "removed")]
+    assert compared.renamed == 1
+
+
 def test_digests_of_two_kinds_are_said_and_sizes_compared() -> None:
     old = make_contents([make_file("/a", digest="md5"), make_file("/b", digest="md5")], digest_number=1)
     new = make_contents([make_file("/a", digest="sha"), make_file("/b", digest="sha", size=11)], digest_number=8)

@@ -128,6 +128,15 @@ def test_a_package_of_both_arches_is_told_once() -> None:
     assert "hello 1-1 → 2-1 (x86_64, i386)" in text
 
 
+def test_a_long_name_breaks_its_own_row_alone() -> None:
+    long = make_package("x" * 70)
+    lines = render_table(between(change(None, long, "added"), change(None, make_package("short"), "added"))).splitlines()
+    short = f"  added       {'short':24}  1-1"
+    assert lines[6:9] == [
+        f"  added       {'x' * 70}  1-1", f"{'1000 B':>88} {'+1000 B':>11}", f"{short:78}{'1000 B':>10} {'+1000 B':>11}",
+    ]  # fmt: skip
+
+
 def test_many_files_are_told_by_folder_and_all_if_that_is_asked() -> None:
     names = [f"/lib/modules/6/kernel/net/{folder}/{number}.ko" for folder in "abc" for number in range(50)]
     files = [
@@ -138,7 +147,7 @@ def test_many_files_are_told_by_folder_and_all_if_that_is_asked() -> None:
     difference = between(kernels(Details(files=tuple(files), symbols=tuple(symbols))))
     text = render_table(difference)
     assert "    changed     50 in /lib/modules/6/kernel/net/a: content\n" in text
-    assert "    … and 5 more (--full)\n" in text and ".ko" not in text
+    assert "    … and 5 more (--full)\n" in text and ".ko" not in text and text.count(": n → m") == SYMBOLS
     full = render_table(difference, full=True)
     assert full.count(".ko: content") == len(files) and full.count(": n → m") == len(symbols) and "--full" not in full
 
@@ -178,6 +187,8 @@ def test_the_deepest_folders_that_are_few_enough() -> None:
     changes = [FileChange(path=path, old=None, new=None) for path in ("/a/b/c/1", "/a/b/d/2", "/e/f/3", "top", "/root")]
     assert [folder for folder, _ in group_folders(changes, most=9)] == [".", "/", "/a/b/c", "/a/b/d", "/e/f"]
     assert [folder for folder, _ in group_folders(changes, most=4)] == [".", "/", "/a/b", "/e/f"]
+    changes = [FileChange(path=path, old=None, new=None) for path in ("/a/1", "/b/1", "/b/2", "/c/1")]
+    assert [(folder, len(inside)) for folder, inside in group_folders(changes, most=2)] == [("/b", 2), ("other folders", 2)]
 
 
 @pytest.mark.parametrize(("count", "text"), [(None, ""), (0, "±0"), (5, "+5 B"), (-2048, "-2.0 KiB")])
