@@ -117,7 +117,7 @@ def read_status(project: Published, *, status: int = 0) -> dict[str, dict[str, s
         f"{row['package']} {row['arch']}": {name: cell["word"] for name, cell in row["cells"].items()} for row in content["rows"]
     }
     assert content["publishable"] == (status == 0) == (not content["obstacles"])
-    return rows | {"obstacles": {line: "" for line in content["obstacles"]}}
+    return rows | {"obstacles": dict.fromkeys(content["obstacles"], "")}
 
 
 def test_the_status_tells_what_is_done_and_what_has_changed_since(project: Published) -> None:
@@ -126,7 +126,7 @@ def test_the_status_tells_what_is_done_and_what_has_changed_since(project: Publi
     assert "srpm:hello: not done yet" in before["obstacles"] or "fetch:hello: not done yet" in before["obstacles"]
     project.doit("publish")
     found = read_status(project)
-    row = {name: "good" for name in ("built", "gated", "signed", "published")}
+    row = dict.fromkeys(("built", "gated", "signed", "published"), "good")
     for name in ("hello x86_64", "hello i386", "hello SRPM", "tproxy-release noarch"):
         assert row.items() <= found[name].items(), name
     assert found["hello x86_64"]["reproducible"] == "no"

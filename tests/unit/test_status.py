@@ -20,7 +20,7 @@ from tproxy_rpms.store import explain_stamp, hold_lock, is_current, list_changes
 from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.status import list_demanded, list_obstacles, read_status
 from tproxy_rpms.tasks.step import Step
-from tproxy_rpms.tasks.steps import Assessor, open_assessor
+from tproxy_rpms.tasks.assessor import Assessor, open_assessor
 
 from ..conftest import ROOT, make_release
 

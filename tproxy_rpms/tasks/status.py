@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tproxy_rpms.acceptance.verdict import Verdict
     from tproxy_rpms.publish.receipt import Receipt
     from tproxy_rpms.report.status import Cell, Row, Status
-    from tproxy_rpms.tasks.steps import Assessor
+    from tproxy_rpms.tasks.assessor import Assessor
 
 # Failed checks that are told of one acceptance run.
 MOST_FAILURES = 3
@@ -55,7 +55,7 @@ def read_status(cut: Cut) -> "Status":
     from tproxy_rpms.publish.receipt import read_receipt
     from tproxy_rpms.report.status import Status
     from tproxy_rpms.store import read_holder
-    from tproxy_rpms.tasks.steps import open_assessor
+    from tproxy_rpms.tasks.assessor import open_assessor
 
     assessor = open_assessor(cut)
     receipt = read_receipt(cut.receipt)
