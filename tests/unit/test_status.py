@@ -17,10 +17,10 @@ from tproxy_rpms.release.model import Publishing
 from tproxy_rpms.report.runs import RunLog, StepRun, read_runs
 from tproxy_rpms.report.status import COLUMNS, NONE, WORDS, Cell, Row, Status, combine, format_age, render_json, render_status
 from tproxy_rpms.store import explain_stamp, hold_lock, is_current, list_changes, read_holder, write_stamp
+from tproxy_rpms.tasks.assessor import Assessor, open_assessor
 from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.status import list_demanded, list_obstacles, read_status
 from tproxy_rpms.tasks.step import Step
-from tproxy_rpms.tasks.assessor import Assessor, open_assessor
 
 from ..conftest import ROOT, make_release
 
