@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tproxy_rpms.diff.change import Change, Details, Difference, FileChange, RelationChange, ScriptletChange, SymbolChange
@@ -155,6 +155,7 @@ def test_many_files_are_told_by_folder_and_all_if_that_is_asked() -> None:
 ODD = st.text(min_size=1, max_size=300)
 
 
+@settings(deadline=None)
 @given(name=ODD, version=ODD, path=ODD, symbol=ODD, full=st.booleans())
 def test_no_line_is_too_wide_and_nothing_reaches_the_terminal(
     name: str, version: str, path: str, symbol: str, full: bool
@@ -173,6 +174,7 @@ def test_no_line_is_too_wide_and_nothing_reaches_the_terminal(
     assert all(character.isprintable() for character in text.replace("\n", ""))
 
 
+@settings(deadline=None)
 @given(paths=st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=12), min_size=1), most=st.integers(1, 6))
 def test_folders_are_few_and_no_file_is_lost(paths: list[list[str]], most: int) -> None:
     changes = [FileChange(path="/" + "/".join(names), old=None, new=None) for names in paths]
