@@ -91,6 +91,10 @@ def test_the_table() -> None:
         "",
         "kernel 6.1.174-1 → 6.1.192-1 (x86_64)",
         "  installed: 5.0 KiB, +3.0 KiB",
+        "  kernel configuration: 2 added, 1 changed",
+        "    changed  NETFILTER_XT_TARGET_TPROXY: n → m",
+        "    added    NEW: not there → m",
+        "    1 more are off in the one and unknown in the other (--full)",
         "  files: 1 added, 1 removed, 2 changed, 17 the same but for the version in their path",
         "    changed  /boot/vmlinuz: content 10 B → 20 B",
         "    added    /etc/x (configuration): 2.0 KiB",
@@ -100,10 +104,6 @@ def test_the_table() -> None:
         "    changed  iptables >= 1.4 → iptables >= 1.8",
         "    added    libcap",
         "  scriptlets: postin changed, preun added",
-        "  kernel configuration: 2 added, 1 changed",
-        "    changed  NETFILTER_XT_TARGET_TPROXY: n → m",
-        "    added    NEW: not there → m",
-        "    1 more are off in the one and unknown in the other (--full)",
         "",
         "tproxy-host 1-1 (i386)",
         f"  {NOTHING}",
@@ -138,7 +138,7 @@ def test_a_long_name_breaks_its_own_row_alone() -> None:
 
 
 def test_many_files_are_told_by_folder_and_all_if_that_is_asked() -> None:
-    names = [f"/lib/modules/6/kernel/net/{folder}/{number}.ko" for folder in "abc" for number in range(50)]
+    names = [f"/lib/modules/6/kernel/net/{folder}/{number}.ko" for folder in "abc" for number in range(50)] + ["/boot/vmlinuz"]
     files = [
         FileChange(path=name, old=make_file(name), new=make_file(name, digest="bb"), aspects=("content",))
         for name in sorted(names)
@@ -147,9 +147,10 @@ def test_many_files_are_told_by_folder_and_all_if_that_is_asked() -> None:
     difference = between(kernels(Details(files=tuple(files), symbols=tuple(symbols))))
     text = render_table(difference)
     assert "    changed     50 in /lib/modules/6/kernel/net/a: content\n" in text
-    assert "    … and 5 more (--full)\n" in text and ".ko" not in text and text.count(": n → m") == SYMBOLS
+    assert "    … and 5 more (--full)\n" in text and ".ko" not in text
+    assert "    changed  /boot/vmlinuz: content\n" in text and text.count(": n → m") == SYMBOLS
     full = render_table(difference, full=True)
-    assert full.count(".ko: content") == len(files) and full.count(": n → m") == len(symbols) and "--full" not in full
+    assert full.count(": content\n") == len(files) and full.count(": n → m") == len(symbols) and "--full" not in full
 
 
 ODD = st.text(min_size=1, max_size=300)
