@@ -30,7 +30,7 @@ class Course:
             return self.tell_bytes(done, total)
         told = f"{done} of {total} {self.unit}" if total else f"{done} {self.unit}"
         if left is None:
-            return f"{told}, {round_seconds(self.elapsed)} so far"
+            return f"{told}, {format_whole(self.elapsed)} so far"
         return f"{told}, {round_seconds(left)} left" if left >= 1 else f"{told}, nearly done"
 
     def tell_bytes(self, done: int, total: int) -> str:
@@ -59,6 +59,11 @@ def format_bytes(count: int) -> str:
 def format_seconds(seconds: float) -> str:
     """Return a duration for people: 4.2 s, 6 min 31 s."""
     return f"{seconds:.1f} s" if seconds < 59.95 else f"{round(seconds) // 60} min {round(seconds) % 60} s"
+
+
+def format_whole(seconds: float) -> str:
+    """Return a duration that still grows: 4 s, 6 min 31 s."""
+    return f"{int(seconds)} s" if seconds < 60 else f"{int(seconds) // 60} min {int(seconds) % 60} s"
 
 
 def round_seconds(seconds: float) -> str:

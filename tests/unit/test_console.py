@@ -127,10 +127,10 @@ def test_off_a_terminal_a_long_step_has_ever_fewer_lines(monkeypatch: pytest.Mon
     lines = stream.getvalue().splitlines()
     assert lines[:2] == [
         "[ 0:30] rpm:kernel:x86_64 30 of 1310 objects, 1 min 10 s left",
-        "[ 1:00] rpm:kernel:x86_64 60 of 1310 objects, 1 min so far",
+        "[ 1:00] rpm:kernel:x86_64 60 of 1310 objects, 1 min 0 s so far",
     ]
     assert [line[1:6] for line in lines[2:]] == [" 1:30", " 2:15", " 3:23", " 5:05", " 7:38", "11:27", "16:27"]
-    assert "687 objects, 11 min so far" in lines[-2]
+    assert "687 objects, 11 min 27 s so far" in lines[-2]
 
 
 def test_a_short_step_has_no_line_of_progress() -> None:
