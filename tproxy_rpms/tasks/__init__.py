@@ -35,6 +35,7 @@ STAGES = (
     "snapshots",
     "repro",
     "rebuild",
+    "status",
     "dump",
     "doctor",
 )
