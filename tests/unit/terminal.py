@@ -58,6 +58,13 @@ class Screen:
         else:
             raise AssertionError(f"no terminal is asked for {match['other']!r}")
 
+    def resize(self, columns: int) -> None:
+        """Have other columns; lines that are longer wrap, as terminals do it."""
+        pieces = [[line[at : at + columns] for at in range(0, len(line), columns)] or [""] for line in self.lines]
+        self.row = sum(map(len, pieces[: self.row])) + self.column // columns
+        self.lines = [piece for line in pieces for piece in line]
+        self.columns, self.column = columns, self.column % columns
+
     def feed(self) -> None:
         """Go a line down."""
         self.row += 1
@@ -130,7 +137,7 @@ def show(
             os.write(master, b"\x03")
             interrupt = ""
         for word in [word for word in waiting if word in screen.text]:
-            screen.columns = waiting.pop(word)
+            screen.resize(waiting.pop(word))
             set_columns(master, screen.columns)
     else:
         os.kill(pid, signal.SIGKILL)

@@ -64,8 +64,10 @@ def test_where_no_bars_can_be_there_are_lines_and_nothing_to_obey(environment: d
 
 
 def test_a_terminal_that_is_made_narrower_keeps_no_part_of_a_bar() -> None:
-    shown = show(STEPS, columns=120, resize={"says 10": 82})
-    assert "objects" not in shown.screen.text
+    long = STEPS.replace("rpm:p", "rpm:a-package-of-a-long-name-").replace("objects", "objects of which there is much to be told")
+    shown = show(long, columns=120, resize={"says 10": 82})
+    assert any("much to be told" in moment for moment in shown.moments)
+    assert "rpm:" not in shown.screen.text and "told" not in shown.screen.text
     assert len(re.findall(r"\[ 0:0\d\] step", shown.screen.text)) == 18
 
 

@@ -150,10 +150,16 @@ def test_an_estimate_is_never_negative_and_marks_are_few(steps: list[tuple[float
         moment, total = moment + seconds, total + more
         marks.append((moment, total))
     pace = make_pace(marks, seconds=moment + 1)
-    assert pace is not None and len(pace.marks) <= MARKS + 1 and pace.count == total
+    assert pace is not None and len(pace.marks) <= MARKS + 1 and pace.count == total == pace.marks[-1][1]
     assert all(one[1] < other[1] for one, other in pairwise(pace.marks))
     left = pace.estimate_left(count, elapsed)
     assert left is None if count > total else left is not None and left >= 0
+
+
+def test_of_many_marks_first_and_last_are_kept() -> None:
+    pace = make_pace([(float(count), count) for count in range(1, 1001)], seconds=1010)
+    assert pace is not None and len(pace.marks) <= MARKS + 1
+    assert (pace.marks[0], pace.marks[-1]) == ((1.0, 1), (1000.0, 1000))
 
 
 def test_a_pace_is_kept_and_a_damaged_one_is_none(tmp_path: Path) -> None:
