@@ -15,8 +15,8 @@ OBJECT = re.compile(
 # A package that dpkg has configured, in the dpkg.log of the root that is being made.
 CONFIGURED = re.compile(rb"\S+ \S+ status installed ")
 
-# A package that rpm installs, as yum and dnf say it in mock's root.log.
-INSTALLED = re.compile(rb"(?:DEBUG util\.py:\d+: +)?\s*Installing *: ")
+# A package that rpm installs, as yum, dnf and dnf5 say it in mock's root.log.
+INSTALLED = re.compile(rb"(?:DEBUG util\.py:\d+: +)?\s*(?:Installing *: |\[ *\d+/\d+\] Installing )")
 
 # Of a line that has no end, what is kept.
 LONGEST_LINE = 1 << 16
