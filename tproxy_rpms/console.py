@@ -92,3 +92,8 @@ def format_bytes(count: int) -> str:
             break
         value /= 1024
     return f"{value:.1f} {unit}" if unit != "B" else f"{count} B"
+
+
+def format_seconds(seconds: float) -> str:
+    """Return a duration for people: 4.2 s, 6 min 31 s."""
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"

@@ -13,13 +13,14 @@ import pytest
 
 from tproxy_rpms.acceptance import capability, load
 from tproxy_rpms.acceptance.node import Answer
-from tproxy_rpms.acceptance.report import draw, render_page
+from tproxy_rpms.acceptance.report import render_page
 from tproxy_rpms.acceptance.run import Cast, accept, find_reason, refuse_lacks
 from tproxy_rpms.acceptance.scenarios import describe, list_scenarios, load_scenario
 from tproxy_rpms.acceptance.trial import Check, Finding, Series, Trial, TrialError
 from tproxy_rpms.acceptance.verdict import Verdict, read_verdict, write_verdict
 from tproxy_rpms.acceptance.world import ProxyHost, fetch, wait_until
 from tproxy_rpms.errors import HostError
+from tproxy_rpms.page.bar import draw
 from tproxy_rpms.release.site import CAPABILITIES, WORLDS
 
 EVIL = "<script>alert(1)</script>"

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tproxy_rpms.console import format_seconds
 from tproxy_rpms.errors import BuildError, UserError
 from tproxy_rpms.tasks import check_variables
 from tproxy_rpms.tasks.cut import Cut
-from tproxy_rpms.tasks.reporter import format_seconds
 from tproxy_rpms.tasks.step import Step, guard
 
 from ..conftest import make_release

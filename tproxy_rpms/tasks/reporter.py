@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from doit.exceptions import UnmetDependency
 from doit.reporter import ConsoleReporter
 
-from tproxy_rpms.console import write_line
+from tproxy_rpms.console import format_seconds, write_line
 from tproxy_rpms.errors import DifferentError, EquivalentError, TproxyError
 from tproxy_rpms.report.runs import Outcome, RunLog, StepRun
 
@@ -116,11 +116,6 @@ class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no ty
         told = ["identical" if name not in codes else VERDICTS.get(codes[name], "not compared") for name in asked]
         if told:
             self.line(f"{self.cut.release.name}: " + ", ".join(f"{told.count(word)} {word}" for word in sorted(set(told))))
-
-
-def format_seconds(seconds: float) -> str:
-    """Return a duration for people: 4.2 s, 6 min 31 s."""
-    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
 
 
 def indent(text: str) -> str:

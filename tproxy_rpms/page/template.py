@@ -1,0 +1,35 @@
+"""Pages from templates: every room's page.html.j2 extends base.html.j2 of this one, and trusts no text."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tproxy_rpms.console import format_bytes, format_seconds
+
+HERE = Path(__file__).parent
+
+
+def render_template(path: Path, **values: Any) -> str:
+    """Return a page, the same for the same values.
+
+    Args:
+        path: the template. It has the filters `line`, `bytes`, `seconds` and `moment`, and the macros of parts.html.j2.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([path.parent, HERE]),
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {"line": one_line, "bytes": format_bytes, "seconds": format_seconds, "moment": format_moment}
+    return environment.get_template(path.name).render(**values)
+
+
+def one_line(text: str) -> str:
+    """Return a text that cannot break a line, nor send codes to a terminal: names and values come out of packages."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
+def format_moment(seconds: float) -> str:
+    """Return a time since 1970 for people, in UTC; nothing for 0."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC") if seconds else ""
