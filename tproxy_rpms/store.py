@@ -163,8 +163,12 @@ def read_outputs(stamp: Path) -> dict[Path, str]:
     return {Path(path): state["sha256"] for path, state in content["outputs"].items()} if content else {}
 
 
-def is_current(stamp: Path, *, inputs: Mapping[str, Any]) -> bool:
-    """Tell whether a stamp has these inputs and its outputs are unharmed; refreshes the times of unharmed outputs."""
+def is_current(stamp: Path, *, inputs: Mapping[str, Any], refresh: bool = True) -> bool:
+    """Tell whether a stamp has these inputs and its outputs are unharmed.
+
+    Args:
+        refresh: put the new times of unharmed outputs into the stamp; not for those who only look, beside a run at work.
+    """
     content = read_stamp(stamp)
     if content is None or content["inputs"] != json.loads(json.dumps(dict(inputs), default=str)):
         return False
@@ -178,7 +182,7 @@ def is_current(stamp: Path, *, inputs: Mapping[str, Any]) -> bool:
             if digest_file(path) != recorded["sha256"]:
                 return False
             content["outputs"][name], touched = state, True
-    if touched:
+    if touched and refresh:
         write_json(stamp, content)
     return True
 

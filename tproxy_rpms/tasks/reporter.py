@@ -20,8 +20,8 @@ SILENT = {"dump", "doctor"}
 # The exit code of a task that has found two builds not to be identical → what they are.
 VERDICTS = {EquivalentError.exit_code: "equivalent", DifferentError.exit_code: "different"}
 
-# Tasks that leave the release's build folder alone: they run beside another run of the same release.
-APART = SILENT | {"rebuild", "rollback", "snapshots"}
+# Tasks that change nothing of what a run of the release makes: they run beside one.
+APART = SILENT | {"rebuild", "report", "rollback", "snapshots"}
 
 
 class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no types
