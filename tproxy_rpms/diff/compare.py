@@ -7,6 +7,7 @@ from tproxy_rpms.diff.change import Change, Details, Difference, Word
 from tproxy_rpms.diff.files import compare_files
 from tproxy_rpms.diff.kconfig import compare_configs, find_config, read_config
 from tproxy_rpms.diff.package import Package, PackageSet
+from tproxy_rpms.diff.read import REPOSITORIES
 from tproxy_rpms.diff.relations import compare_relations, compare_scriptlets
 from tproxy_rpms.diff.version import Renaming
 from tproxy_rpms.librpm import load_rpm
@@ -26,11 +27,12 @@ def compare_sets(old: PackageSet, new: PackageSet, *, read: ReadConfig = read_co
     return Difference(old=old, new=new, changes=tuple(sorted(changes, key=order)))
 
 
-def order(change: Change) -> tuple[str, ...]:
-    """Return what changes are sorted by."""
+def order(change: Change) -> tuple[object, ...]:
+    """Return what changes are sorted by: repositories stand in the order of a cut."""
     one = change.new or change.old
     assert one is not None
-    return change.repository, change.name, one.arch, one.evr, change.word
+    rank = REPOSITORIES.index(change.repository) if change.repository in REPOSITORIES else len(REPOSITORIES)
+    return rank, change.repository, change.name, one.arch, one.evr, change.word
 
 
 def pair_packages(old: Iterable[Package], new: Iterable[Package]) -> Iterator[tuple[Package | None, Package | None]]:
@@ -88,8 +90,9 @@ def match(
 
 
 def compare_versions(first: Package, second: Package) -> int:
-    """Return -1, 0 or 1 as rpm orders two packages' versions."""
-    labels = [(one.epoch or "0", one.version, one.release) for one in (first, second)]
+    """Return -1, 0 or 1 as rpm orders two packages' versions; epochs do not count beside one of which only a record tells."""
+    known = first.contents is not None and second.contents is not None
+    labels = [((known and one.epoch) or "0", one.version, one.release) for one in (first, second)]
     return int(load_rpm().labelCompare(*labels))
 
 
@@ -110,10 +113,10 @@ def choose_word(old: Package | None, new: Package | None) -> Word:
         return "identical"
     if ordered := compare_versions(old, new):
         return "upgraded" if ordered < 0 else "downgraded"
-    if old.nevra != new.nevra:
-        return "moved"
     if old.contents is None or new.contents is None:
         return "other"
+    if old.nevra != new.nevra:
+        return "moved"
     return "signed" if old.contents.body == new.contents.body else "rebuilt"
 
 

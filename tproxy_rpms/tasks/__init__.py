@@ -32,6 +32,7 @@ STAGES = (
     "publish",
     "rollback",
     "snapshots",
+    "diff",
     "repro",
     "rebuild",
     "report",
