@@ -84,6 +84,11 @@ def write_line(stream: TextIO, text: str) -> None:
             stream.flush()
 
 
+def one_line(text: str) -> str:
+    """Return a text that cannot break a line, nor send codes to a terminal: names and values come out of packages."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
 def format_bytes(count: int) -> str:
     """Return a size for people, in binary units."""
     value = float(count)

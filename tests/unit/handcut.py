@@ -71,7 +71,8 @@ def write_audit(folder: Path, package: str, arch: str, *, state: str = "kept", k
 def write_gate(folder: Path, name: str, *findings: Mapping[str, str]) -> None:
     """Leave a report of the gate on one file."""
     artifact = {
-        "file": f"{name}.rpm", "payload": {"is": "gzip"}, "signatures": [{"says": "V3 RSA/SHA256"}], "scriptlets": [{"kind": "post"}],
+        "file": f"{name}.rpm", "payload": {"is": "gzip"}, "signatures": [{"says": "V3 RSA/SHA256"}],
+        "scriptlets": [{"kind": "post"}],
     }  # fmt: skip
     content = {"target": "test", "reader": "rpm 4.4.2.3", "ok": not findings, "artifacts": [artifact], "findings": list(findings)}
     write_json(folder / "gates" / f"{name}.json", content)
@@ -97,14 +98,17 @@ def make_run(started: float, *, factor: float = 1, outcome: str = "done", ccache
 
 def make_accepted(*, holds: bool = True) -> Accepted:
     """A run in which one scenario was tried under load, and one was not."""
-    series = Series(name=f"intercepted {EVIL}", requests=2000, lost=0, connections=200, seconds=4.0, latency={"50": 5.0, "99": 80.5})
+    series = Series(
+        name=f"intercepted {EVIL}", requests=2000, lost=0, connections=200, seconds=4.0, latency={"50": 5.0, "99": 80.5}
+    )
     tried = Trialled(
         scenario="load", about="many at once", seconds=12.5, series=(series,), error="" if holds else EVIL,
         checks=(Check(name="nothing is lost", holds=True), Check(name=f"rules stay {EVIL}", holds=holds)),
     )  # fmt: skip
     return Accepted(
         release="test", world="namespaces", arch="x86_64", packages={}, versions={"kernel": "6.1", "squid": EVIL},
-        started="2026-11-01T00:00:00Z", seconds=70.5, findings=(tried, Trialled(scenario="wccp", about="", skipped=f"no GRE {EVIL}")),
+        started="2026-11-01T00:00:00Z", seconds=70.5,
+        findings=(tried, Trialled(scenario="wccp", about="", skipped=f"no GRE {EVIL}")),
     )  # fmt: skip
 
 
@@ -159,14 +163,17 @@ def write_cut(folder: Path, **changes: Any) -> Evidence:
         "folder": folder, "now": 1_800_000_000.0, "ccache": False, "patches": {"kernel": (), "squid": (patch,)},
         "runs": (make_run(1_799_000_000, factor=1.2), make_run(1_799_100_000), make_run(1_799_200_000, outcome="failed")),
         "steps": (
-            StepState(task="fetch:linux", state="done", when=1_799_000_000), StepState(task="rpm:kernel:x86_64", state="outdated"),
-            StepState(task="rpm:squid:i386", state="failed"), StepState(task="repo:x86_64", state="missing"),
+            StepState(task="fetch:linux", state="done", when=1_799_000_000), StepState(task="repo:x86_64", state="missing"),
+            StepState(task="rpm:kernel:x86_64", state="outdated"), StepState(task="rpm:squid:i386", state="failed"),
         ),
         "made": (
             Made(package="kernel", arch="x86_64", paths=(rpm, folder / "rpms" / "half.rpm", folder / "gone.rpm"), state="done"),
-            Made(package="squid", arch="x86_64", paths=(), state="failed"), Made(package="squid", arch="i386", paths=(), state="missing"),
+            Made(package="squid", arch="x86_64", paths=(), state="failed"),
+            Made(package="squid", arch="i386", paths=(), state="missing"),
         ),
-        "roots": (RootContent(arch="x86_64", kind="deb", suite="bookworm", sha256="22" * 32, packages={EVIL: EVIL, "gcc": "12"}),),
+        "roots": (
+            RootContent(arch="x86_64", kind="deb", suite="bookworm", sha256="22" * 32, packages={EVIL: EVIL, "gcc": "12"}),
+        ),
         "verdicts": Verdicts(accepted=(make_accepted(holds=False),), reproduced=(make_reproduced(),), stale=(EVIL,)),
         "published": Published(lack=f"never published {EVIL}"), "benchmarks": benchmarks,
     }  # fmt: skip

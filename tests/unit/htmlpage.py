@@ -1,6 +1,8 @@
 """What every page of ours keeps to, whatever it tells: looked at by the standard library's parser, tag by tag."""
 
+import os
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -15,7 +17,8 @@ class Page(HTMLParser):
     """Takes a page apart, and notes everything that is not as it must be.
 
     Fields:
-        problems: sentences. ids, targets: of the page, in order. text: all words, those of svg among them.
+        problems: sentences. ids, targets: of the page, in order. boxes: the classes of the open elements.
+        text: all words, those of svg among them.
     """
 
     def __init__(self, html: str) -> None:
@@ -26,6 +29,7 @@ class Page(HTMLParser):
         self.targets: list[str] = []
         self.levels: list[int] = []
         self.text = ""
+        self.boxes: list[str] = []
         self.feed(html)
         self.close()
         self.problems += [f"not closed: {tag}" for tag in self.open]
@@ -52,11 +56,6 @@ class Page(HTMLParser):
             self.open.append(tag)
             self.boxes.append(given.get("class", ""))
 
-    @property
-    def boxes(self) -> list[str]:
-        """The classes of the open elements."""
-        return self.__dict__.setdefault("_boxes", [])
-
     def has_box(self) -> bool:
         """Whether an open element scrolls on its own."""
         return any("wide" in box.split() for box in self.boxes)
@@ -79,21 +78,24 @@ class Page(HTMLParser):
         """One first heading, and none that skips a level."""
         if self.levels.count(1) != 1 or self.levels[0] != 1:
             self.problems.append(f"first headings: {self.levels[:3]}")
-        self.problems += [
-            f"heading {after} after {before}" for before, after in zip(self.levels, self.levels[1:], strict=False) if after > before + 1
-        ]  # fmt: skip
+        steps = pairwise(self.levels)
+        self.problems += [f"heading {after} after {before}" for before, after in steps if after > before + 1]
 
 
 def check_page(html: str, *, place: Path | None = None) -> Page:
     """Return a page that keeps to all rules; `place` is the file that it is, for the links to others."""
     page = Page(html)
-    for target in page.targets:
-        path, _, fragment = target.partition("#")
-        if ":" in path.partition("/")[0] or path.startswith("/"):
-            page.problems.append(f"a link to elsewhere: {target}")
-        elif not path and fragment not in page.ids:
-            page.problems.append(f"a link to nowhere: {target}")
-        elif path and place and not (place.parent / unquote(path)).exists():
-            page.problems.append(f"a link to a file that is not there: {target}")
-    assert page.problems == []
+    problems = page.problems + [problem for target in page.targets if (problem := check_target(target, page.ids, place))]
+    assert problems == []
     return page
+
+
+def check_target(target: str, ids: list[str], place: Path | None) -> str:
+    """Return what is wrong with a link, or nothing."""
+    path, _, fragment = target.partition("#")
+    if ":" in path.partition("/")[0] or path.startswith("/"):
+        return f"a link to elsewhere: {target}"
+    if not path:
+        return "" if fragment in ids else f"a link to nowhere: {target}"
+    whole = Path(os.path.normpath(place.parent / unquote(path))) if place else None
+    return f"a link to a file that is not there: {target}" if whole and not whole.exists() else ""

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tproxy_rpms.console import format_bytes, format_seconds
+from tproxy_rpms.console import format_bytes, format_seconds, one_line
 
 HERE = Path(__file__).parent
 
@@ -25,11 +25,6 @@ def render_template(path: Path, **values: Any) -> str:
         "line": one_line, "bytes": format_bytes, "seconds": format_seconds, "span": format_span, "moment": format_moment,
     }  # fmt: skip
     return environment.get_template(path.name).render(**values)
-
-
-def one_line(text: str) -> str:
-    """Return a text that cannot break a line, nor send codes to a terminal: names and values come out of packages."""
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def format_moment(seconds: float) -> str:
