@@ -106,7 +106,8 @@ def make_accepted(*, holds: bool = True) -> Accepted:
         checks=(Check(name="nothing is lost", holds=True), Check(name=f"rules stay {EVIL}", holds=holds)),
     )  # fmt: skip
     return Accepted(
-        release="test", world="namespaces", arch="x86_64", packages={}, versions={"kernel": "6.1", "squid": EVIL},
+        release="test", world="namespaces", arch="x86_64", packages={},
+        versions={"kernel": "6.1", "squid": EVIL, "iptables": "1.8.9"},
         started="2026-11-01T00:00:00Z", seconds=70.5,
         findings=(tried, Trialled(scenario="wccp", about="", skipped=f"no GRE {EVIL}")),
     )  # fmt: skip

@@ -13,6 +13,10 @@ VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "met
 ACTIVE = {"script", "iframe", "object", "embed", "link", "img", "form", "input", "button", "audio", "video", "base"}
 
 
+# Elements that are within a line.
+INLINE = {"a", "code", "em", "span", "strong"}
+
+
 class Page(HTMLParser):
     """Takes a page apart, and notes everything that is not as it must be.
 
@@ -37,6 +41,7 @@ class Page(HTMLParser):
         self.check_headings()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.break_text(tag)
         given = {name: value or "" for name, value in attrs}
         if len(given) != len(attrs):
             self.problems.append(f"{tag}: an attribute twice")
@@ -61,11 +66,16 @@ class Page(HTMLParser):
         return any("wide" in box.split() for box in self.boxes)
 
     def handle_endtag(self, tag: str) -> None:
+        self.break_text(tag)
         if not self.open or self.open[-1] != tag:
             self.problems.append(f"</{tag}> where {self.open[-1:]} is open")
             return
         self.open.pop()
         self.boxes.pop()
+
+    def break_text(self, tag: str) -> None:
+        """Part words that stand in two boxes."""
+        self.text += "" if tag in INLINE else " "
 
     def handle_data(self, data: str) -> None:
         if self.open and self.open[-1] == "style":

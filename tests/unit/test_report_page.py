@@ -72,7 +72,7 @@ def test_figures_have_units_and_verdicts_their_words(evidence: Evidence) -> None
         "later 1.0: \N{EN DASH} not fetched and verified yet", "(+2 \N{MINUS SIGN}1 lines)", "2 packages of bookworm",
         "not made yet, or gone from the cache",
         "kernel i386: ✗ 1 demand missed", "2 lines: 1 kept, 0 changed, 1 dropped", "✗ 50 findings", f"and {50 - MOST} more",
-        "squid-i386 \N{EN DASH} damaged", "1 of 2 checks hold", "500", "80 ms", "6 min 40 s", "never published",
+        "squid-i386 \N{EN DASH} damaged", "1 of 2 checks hold", "500 200 2,000 0 80 ms", "6 min 40 s", "never published",
     ):  # fmt: skip
         assert words in text, words
 
