@@ -78,7 +78,7 @@ def test_a_cut_is_told_of_from_its_first_step_to_the_next_release(project: Told)
     assert "hello 1.0: \N{EN DASH} not fetched and verified yet" in project.tell().text
     project.doit("verify")
     text = project.tell().text
-    assert "! pinned, not signed" in text and "2 of " in text and "nothing has been published there yet" in text
+    assert "! pinned, not signed" in text and "2 of " in text and "Nothing has been published there yet." in text
 
     # A build that fails.
     spec = project.folder / "specs" / "hello.spec.j2"

@@ -83,7 +83,7 @@ def test_a_release_of_which_nothing_is_there_has_a_page_that_says_so(tmp_path: P
     for words in (
         "The release has no sources from outside", "The release has no kernel", "Nothing was built a second time",
         "These packages have not been tried", "No run has left how long", "there are no logs", "never published",
-        "nothing has been measured", "not made yet, or gone", "(not there)",
+        "Nothing has been measured", "not made yet, or gone", "(not there)",
     ):  # fmt: skip
         assert words in text, words
 

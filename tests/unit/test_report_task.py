@@ -86,7 +86,7 @@ def test_a_cut_of_which_nothing_is_there_has_a_page(cut: Cut, capsys: pytest.Cap
     tell(cut)
     assert str(cut.report) in capsys.readouterr().out
     page = check_page(cut.report.read_text(), place=cut.report)
-    assert "not complete" in page.text and "never published" in page.text
+    assert "not complete" in page.text and "Never published" in page.text
     assert [path.name for path in cut.build.iterdir()] == ["report"], "nothing else was written"
 
 
@@ -144,7 +144,7 @@ def write_repository(cut: Path, made: Made) -> None:
 def test_a_cut_is_compared_with_what_is_served(place: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut"
     found = compare_published(Place(folder=str(place)), cut)
-    assert (found.served, found.lack, found.when) == (ID, "this cut has no repositories yet", 1_795_600_800)
+    assert (found.served, found.lack, found.when) == (ID, "This cut has no repositories yet.", 1_795_600_800)
     write_repository(cut, Made())
     found = compare_published(Place(folder=str(place)), cut)
     assert found.difference and not found.difference.differ and found.lack == ""
@@ -158,7 +158,7 @@ def test_a_cut_is_compared_with_what_is_served(place: Path, tmp_path: Path) -> N
 
 
 def test_a_place_without_anything_says_so(tmp_path: Path) -> None:
-    assert compare_published(Place(folder=str(tmp_path / "place")), tmp_path).lack == "nothing has been published there yet"
+    assert compare_published(Place(folder=str(tmp_path / "place")), tmp_path).lack == "Nothing has been published there yet."
 
 
 def write_ssh(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +204,7 @@ def test_a_damaged_snapshot_does_not_stop_the_page(cut: Cut, place: Path) -> Non
     write_repository(cut.build, Made())
     publishing = replace(cut, release=replace(cut.release, publishing=Publishing(to=str(place))))
     tell(publishing)
-    assert "it could not be compared" in check_page(cut.report.read_text(), place=cut.report).text
+    assert "It could not be compared" in check_page(cut.report.read_text(), place=cut.report).text
 
 
 def test_what_lies_in_the_folder_is_never_trusted_to_be_whole(cut: Cut) -> None:

@@ -53,7 +53,7 @@ class Benchmarks:
 def read_benchmarks(path: Path) -> Benchmarks:
     """Return what was measured."""
     if not path.exists():
-        return Benchmarks(lack="nothing has been measured here yet")
+        return Benchmarks(lack="Nothing has been measured here yet.")
     try:
         return Benchmarks(results=read_document(path, Results, schema=SCHEMA, what="measurements", cure="measure again"))
     except HostError as error:

@@ -31,10 +31,8 @@ def draw_times(times: tuple[StepTime, ...]) -> Chart:
     """Return the longest steps as bars, each with a line where the median of earlier ones is."""
     longest = sorted(times, key=lambda time: -time.seconds)[:MOST_BARS]
     rows = [(time.task, time.seconds, describe_time(time)) for time in longest]
-    goals = [time.median for time in longest]
-    told = "the longest steps" if len(times) > len(longest) else "all steps of a second or more"
-    title = told + ("; the line across a bar is the median of earlier times" if any(goals) else "")
-    return draw(title, rows, goals=goals)
+    title = "The longest steps" if len(times) > len(longest) else "Steps of a second or more"
+    return draw(title, rows, goals=[time.median for time in longest])
 
 
 def describe_time(time: StepTime) -> str:

@@ -28,15 +28,15 @@ def compare_published(place: Place, cut: Path) -> Published:
         catalogue = read_catalogue(place)
         served = catalogue.find(catalogue.current)
         if served is None:
-            return replace(found, lack="nothing has been published there yet")
+            return replace(found, lack="Nothing has been published there yet.")
         found = replace(found, served=served.id, when=served.published)
         ours = sorted((cut / "repo").glob("*/*.rpm"))
         if not ours:
-            return replace(found, lack="this cut has no repositories yet")
+            return replace(found, lack="This cut has no repositories yet.")
         pool = Pool([*ours, *(cut / "diff").rglob("*.rpm")])
         return replace(found, difference=compare_sets(read_snapshot(place, served, pool), read_set(cut, title="this cut")))
     except (TproxyError, OSError) as error:
-        return replace(found, lack=f"it could not be compared: {getattr(error, 'message', error)}")
+        return replace(found, lack=f"It could not be compared: {getattr(error, 'message', error)}")
 
 
 def read_snapshot(place: Place, snapshot: Snapshot, pool: Pool) -> PackageSet:

@@ -161,5 +161,5 @@ def gather_published(cut: Cut) -> "Published":
     from tproxy_rpms.report.published import compare_published
 
     if cut.release.publishing is None:
-        return Published(lack="never published: the release does not say where to (publishing.to)")
+        return Published(lack="Never published: the release does not say where to (publishing.to).")
     return compare_published(replace(open_place(cut.release.publishing), patience=PATIENCE), cut.build)
