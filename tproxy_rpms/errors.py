@@ -113,6 +113,12 @@ class AcceptanceError(GateError):
     exit_code = 25
 
 
+class UnpublishableError(GateError):
+    """A cut is not ready to be published. `findings` holds every obstacle."""
+
+    exit_code = 26
+
+
 class DiffersError(TproxyError):
     """Two sets of packages are not the same bytes, and `doit diff` was asked to fail then (`--exit-code`)."""
 

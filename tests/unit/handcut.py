@@ -11,8 +11,9 @@ from tproxy_rpms.acceptance.trial import Finding as Trialled
 from tproxy_rpms.acceptance.verdict import Verdict as Accepted
 from tproxy_rpms.builders.describe import RootContent
 from tproxy_rpms.release.model import Archive, Kconfig, Package, Signature, Source
-from tproxy_rpms.report.evidence import Evidence, Made, Published, StepState, Verdicts
+from tproxy_rpms.report.evidence import Evidence, Made, Published, Verdicts
 from tproxy_rpms.report.runs import Run, StepRun
+from tproxy_rpms.report.status import Cell
 from tproxy_rpms.repro.verdict import Comparison, Difference, Report
 from tproxy_rpms.sources.signature import Finding, SignatureVerdict
 from tproxy_rpms.sources.verify import Verdict
@@ -161,16 +162,18 @@ def write_cut(folder: Path, **changes: Any) -> Evidence:
     }  # fmt: skip
     fields = {
         "release": make_release(summary=EVIL, packages=make_packages(), sources=sources),
-        "folder": folder, "now": 1_800_000_000.0, "ccache": False, "patches": {"kernel": (), "squid": (patch,)},
+        "folder": folder, "now": 1_800_000_000.0, "patches": {"kernel": (), "squid": (patch,)},
         "runs": (make_run(1_799_000_000, factor=1.2), make_run(1_799_100_000), make_run(1_799_200_000, outcome="failed")),
-        "steps": (
-            StepState(task="fetch:linux", state="done", when=1_799_000_000), StepState(task="repo:x86_64", state="missing"),
-            StepState(task="rpm:kernel:x86_64", state="outdated"), StepState(task="rpm:squid:i386", state="failed"),
-        ),
+        "steps": {
+            "fetch:linux": Cell(word="good", since=1_799_000_000), "repo:x86_64": Cell(word="no", needs=("rpm:squid:i386",)),
+            "rpm:kernel:x86_64": Cell(word="old", reasons=(f"rpm:kernel:x86_64: srpm: {EVIL}",)),
+            "rpm:squid:i386": Cell(word="bad"),
+        },
+        "obstacles": ("signing.key: missing", f"publishing.to: {EVIL}"),
         "made": (
-            Made(package="kernel", arch="x86_64", paths=(rpm, folder / "rpms" / "half.rpm", folder / "gone.rpm"), state="done"),
-            Made(package="squid", arch="x86_64", paths=(), state="failed"),
-            Made(package="squid", arch="i386", paths=(), state="missing"),
+            Made(package="kernel", arch="x86_64", paths=(rpm, rpm.with_name("half.rpm"), folder / "gone.rpm"), cell=Cell(word="good")),
+            Made(package="squid", arch="x86_64", paths=(), cell=Cell(word="bad")),
+            Made(package="squid", arch="i386", paths=(), cell=Cell(word="no")),
         ),
         "roots": (
             RootContent(arch="x86_64", kind="deb", suite="bookworm", sha256="22" * 32, packages={EVIL: EVIL, "gcc": "12"}),

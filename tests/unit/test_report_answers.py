@@ -8,14 +8,15 @@ import pytest
 
 from tproxy_rpms.release.model import Acceptance, Package, Publishing, Signing
 from tproxy_rpms.report.answer import Answer, judge_accepted, judge_complete, judge_publishable, judge_reproducible
-from tproxy_rpms.report.evidence import Evidence, StepState, Verdicts
+from tproxy_rpms.report.evidence import Evidence, Verdicts
+from tproxy_rpms.report.status import Cell
 from tproxy_rpms.repro.verdict import Comparison, Report
 
 from ..conftest import make_release
 from .handcut import make_accepted
 from .test_report_page import make_empty
 
-DONE = (StepState(task="rpm:hello:i386", state="done"), StepState(task="record:cut", state="done"))
+DONE = {"rpm:hello:i386": Cell(word="good"), "record:cut": Cell(word="good")}
 SIGNED = {
     "signing": Signing(key="A" * 40), "publishing": Publishing(to="/srv", demand=("accept",)), "url": "http://example.org",
     "arches": ("x86_64",), "packages": {"hello": Package(name="hello", spec="hello")},
@@ -46,40 +47,26 @@ def test_a_cut_with_which_nothing_is_wrong(signed: Evidence) -> None:
     assert told(judge_accepted(signed)) == ("accepted", "good")
 
 
-@pytest.mark.parametrize(("state", "grade"), [("failed", "bad"), ("missing", "fair"), ("outdated", "fair")])
-def test_one_step_that_is_not_done_is_enough(signed: Evidence, state: Any, grade: str) -> None:
-    undone = replace(signed, steps=(*DONE, StepState(task="repo:i386", state=state)))
-    assert told(judge_complete(undone)) == ("not complete", grade)
-    assert any("repo:i386" in reason for reason in judge_complete(undone).reasons)
-    assert "the cut is not complete" in judge_publishable(undone).reasons
+@pytest.mark.parametrize(("word", "grade"), [("bad", "bad"), ("no", "fair"), ("old", "fair")])
+def test_one_step_that_is_not_done_is_enough(signed: Evidence, word: Any, grade: str) -> None:
+    cell = Cell(word=word, reasons=("repo:i386: why",))
+    answer = judge_complete(replace(signed, steps=DONE | {"repo:i386": cell}))
+    assert told(answer) == ("not complete", grade)
+    assert any("repo:i386" in reason for reason in answer.reasons)
+    assert answer.details == (() if word == "no" else ("repo:i386: why",)), "what is not done yet needs no reason"
 
 
-def test_acceptance_is_no_part_of_a_cut(signed: Evidence) -> None:
-    tried = replace(signed, steps=(*DONE, StepState(task="accept:namespaces:i386", state="missing")))
-    assert told(judge_complete(tried)) == ("complete", "good")
+def test_what_looks_at_a_cut_or_sends_it_is_no_part_of_it(signed: Evidence) -> None:
+    others = {"accept:namespaces:i386": Cell(word="no"), "publish:tree": Cell(word="old")}
+    assert told(judge_complete(replace(signed, steps=DONE | others))) == ("complete", "good")
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [({"signing": None}, "signing.key"), ({"publishing": None}, "publishing.to"), ({"url": ""}, "where clients find it")],
-)
-def test_what_publishing_lacks_is_named(signed: Evidence, changes: dict[str, Any], words: str) -> None:
-    (reason,) = judge_publishable(replace(signed, release=make_release(**SIGNED | changes))).reasons
-    assert words in reason
-
-
-def test_nobody_installs_what_ccache_compiled(signed: Evidence) -> None:
-    assert told(judge_publishable(replace(signed, ccache=True))) == ("not publishable", "fair")
-
-
-@pytest.mark.parametrize(
-    "accepted", [(), (make_accepted(holds=False),), (make_accepted(), replace(make_accepted(holds=False), world="machines"))]
-)
-def test_what_publishing_asks_for_has_to_have_passed(signed: Evidence, accepted: Any) -> None:
-    tried = replace(signed, verdicts=Verdicts(accepted=accepted))
-    assert "publishing asks for acceptance" in judge_publishable(tried).reasons[0]
-    free = replace(tried, release=make_release(**SIGNED | {"publishing": Publishing(to="/srv")}))
-    assert told(judge_publishable(free)) == ("publishable", "good")
+def test_what_is_in_the_way_of_publishing_is_told(signed: Evidence) -> None:
+    answer = judge_publishable(replace(signed, obstacles=("url: missing",)))
+    assert (told(answer), answer.reasons, answer.details) == (("not publishable", "fair"), ("url: missing",), ())
+    many = tuple(f"rpm:{number}: not done yet" for number in range(20))
+    answer = judge_publishable(replace(signed, obstacles=many))
+    assert (answer.reasons, answer.details) == (("20 things are in the way",), many)
 
 
 @pytest.mark.parametrize(

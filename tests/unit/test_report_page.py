@@ -7,10 +7,11 @@ import pytest
 
 from tproxy_rpms.diff.change import Change, Details, Difference, FileChange, SymbolChange
 from tproxy_rpms.diff.package import Package, PackageSet
-from tproxy_rpms.report.evidence import Evidence, Published, StepState, Verdicts
+from tproxy_rpms.report.evidence import Evidence, Published, Verdicts
 from tproxy_rpms.report.gather import gather_report
 from tproxy_rpms.report.page import MOST, render_page
 from tproxy_rpms.report.runs import Run
+from tproxy_rpms.report.status import Cell
 
 from ..conftest import make_release
 from .handcut import EVIL, make_reproduced, make_run, write_cut
@@ -37,7 +38,7 @@ def make_page(evidence: Evidence) -> tuple[str, Page]:
 def make_empty(folder: Path, **changes: object) -> Evidence:
     """A release of which nothing has been made."""
     fields = {
-        "release": make_release(), "folder": folder, "now": 1_800_000_000.0, "ccache": False, "runs": (), "steps": (), "made": (),
+        "release": make_release(), "folder": folder, "now": 1_800_000_000.0, "runs": (), "steps": {}, "obstacles": (), "made": (),
         "patches": {}, "roots": (), "verdicts": Verdicts(), "published": Published(lack="never published"),
         "benchmarks": folder / "results.json",
     }  # fmt: skip
@@ -66,7 +67,8 @@ def test_figures_have_units_and_verdicts_their_words(evidence: Evidence) -> None
     _, page = make_page(evidence)
     text = " ".join(page.text.split())
     for words in (
-        "✗ not complete", "failed: rpm:squid:i386", "not up to date: rpm:kernel:x86_64", "not made yet: repo:x86_64",
+        "✗ not complete", "failed: rpm:squid:i386", "not up to date: rpm:kernel:x86_64",
+        "Why: 1 reason rpm:kernel:x86_64: srpm:", "not made yet: repo:x86_64",
         "hello-1-1.noarch", "2 files", "half.rpm: no readable RPM", "gone.rpm: it is gone since it was made",
         "! signature: weak", "! signature: expired key", "✓ vouched for by the archive",
         "later 1.0: \N{EN DASH} not fetched and verified yet", "(+2 \N{MINUS SIGN}1 lines)", "2 packages of bookworm",
@@ -133,7 +135,7 @@ def test_a_page_that_breaks_a_rule_is_found(html: str, tmp_path: Path) -> None:
 
 
 def test_steps_that_are_many_are_counted(tmp_path: Path) -> None:
-    steps = tuple(StepState(task=f"{stage}:{number}", state="missing") for stage in ("rpm", "gate") for number in range(6))
+    steps = {f"{stage}:{number}": Cell(word="no") for stage in ("rpm", "gate") for number in range(6)}
     _, page = make_page(make_empty(tmp_path / "test", steps=steps))
     assert "not made yet: 6 of rpm, 6 of gate" in page.text
 

@@ -10,17 +10,15 @@ import pytest
 
 from tproxy_rpms.acceptance.verdict import write_verdict
 from tproxy_rpms.publish.place import Place
+from tproxy_rpms.publish.receipt import write_receipt
 from tproxy_rpms.release.load import load_release
 from tproxy_rpms.release.model import Publishing
-from tproxy_rpms.report.evidence import StepState
 from tproxy_rpms.report.published import compare_published
-from tproxy_rpms.report.runs import RunLog, StepRun, read_runs
 from tproxy_rpms.repro.report import write_report
 from tproxy_rpms.repro.verdict import Comparison, Report
 from tproxy_rpms.store import digest_file, read_json, write_json, write_stamp
 from tproxy_rpms.tasks.cut import Cut
-from tproxy_rpms.tasks.report import gather, judge_step, list_steps, tell
-from tproxy_rpms.tasks.step import Step
+from tproxy_rpms.tasks.report import gather, tell
 
 from ..conftest import ROOT
 from .handcut import make_accepted
@@ -34,52 +32,6 @@ ID = "0123456789abcdef"
 def cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cut:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return Cut(release=load_release("bookworm", root=ROOT), root=ROOT, folder=tmp_path / "build")
-
-
-def make_step(output: Path, inputs: dict[str, object]) -> Step:
-    return Step(stage="rpm", name="hello:i386", doc="", inputs=lambda: inputs, run=lambda: (output,))
-
-
-def judge(cut: Cut, step: Step) -> StepState:
-    return judge_step(cut, step, read_runs(cut.runs))
-
-
-def test_a_step_is_what_doit_would_take_it_for(cut: Cut, tmp_path: Path) -> None:
-    output, inputs = tmp_path / "out", {"a": 1}
-    step, stamp = make_step(output, inputs), cut.stamp("rpm", "hello", "i386")
-    assert judge(cut, step) == StepState(task="rpm:hello:i386", state="missing")
-    output.write_text("made")
-    write_stamp(stamp, inputs=inputs, outputs=[output])
-    assert judge(cut, step).state == "done"
-    # Touched is not changed; and who only looks writes nothing.
-    os.utime(output, (1, 1))
-    before = stamp.read_bytes()
-    assert judge(cut, step).state == "done" and stamp.read_bytes() == before
-    inputs["a"] = 2
-    assert judge(cut, step).state == "outdated"
-    inputs["a"] = 1
-    output.write_text("damaged")
-    assert judge(cut, step).state == "outdated"
-
-
-def test_a_failure_counts_until_the_step_is_done(cut: Cut, tmp_path: Path) -> None:
-    output = tmp_path / "out"
-    output.write_text("made")
-    step, stamp = make_step(output, {"a": 1}), cut.stamp("rpm", "hello", "i386")
-    log = RunLog(cut.runs, started=1000.0, ccache=False)
-    log.add(StepRun(task="rpm:hello:i386", started=1000.0, seconds=5, outcome="failed"))
-    assert judge(cut, step) == StepState(task="rpm:hello:i386", state="failed", when=1005)
-    write_stamp(stamp, inputs={"a": 1}, outputs=[output])
-    assert judge(cut, step).state == "done"
-    # Outdated since, and not failed: the failure was before.
-    assert judge(cut, make_step(output, {"a": 2})).state == "outdated"
-
-
-def test_the_steps_are_those_of_a_cut(cut: Cut) -> None:
-    tasks = [f"{step.stage}:{step.name}" for step in list_steps(cut)]
-    assert tasks[0].startswith("fetch:") and tasks[-1] == "accept:machines:i386"
-    assert {"rpm:squid:i386", "gate:kernel:SRPM", "repo:SRPMS", "record:cut"} <= set(tasks)
-    assert len(tasks) == len(set(tasks))
 
 
 def test_a_cut_of_which_nothing_is_there_has_a_page(cut: Cut, capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,8 +70,9 @@ def test_verdicts_count_that_are_about_these_packages(cut: Cut) -> None:
     assert [line.partition(":")[0] for line in others] == [
         "acceptance/namespaces-i386.json", "acceptance/namespaces-sparc.json", "repro/squid-i386.json",
     ]  # fmt: skip
-    assert evidence.ccache
-    assert {one.state for one in evidence.made if one.paths} == {"outdated"}
+    assert {one.cell.word for one in evidence.made if one.paths} == {"old"}
+    assert evidence.steps["rpm:squid:i386"].word == "old" and evidence.steps["repo:i386"].word == "no"
+    assert any("signing.key" in line for line in evidence.obstacles)
 
 
 @pytest.fixture
@@ -196,6 +149,16 @@ def test_nothing_is_downloaded_from_a_place_elsewhere(place: Path, tmp_path: Pat
 def test_who_is_asked_is_the_releases_place(cut: Cut, place: Path) -> None:
     publishing = replace(cut, release=replace(cut.release, publishing=Publishing(to=str(place))))
     assert gather(publishing).published.served == ID
+
+
+def test_a_place_that_cannot_tell_is_known_by_what_was_last_published(cut: Cut, tmp_path: Path) -> None:
+    to = str(tmp_path / "gone")
+    publishing = replace(cut, release=replace(cut.release, publishing=Publishing(to=to)))
+    write_receipt(cut.receipt, to=to, name=ID, packages={})
+    published = gather(publishing).published
+    assert (published.served, published.unsure, published.lack) == (ID, True, "Nothing has been published there yet.")
+    elsewhere = replace(cut, release=replace(cut.release, publishing=Publishing(to=f"{to}/else")))
+    assert gather(elsewhere).published.served == ""
 
 
 def test_a_damaged_snapshot_does_not_stop_the_page(cut: Cut, place: Path) -> None:

@@ -1,11 +1,11 @@
 """What everybody wants to know of a cut first: is it complete, may it be published, is it reproducible, does it proxy."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from tproxy_rpms.release.model import Publishing
-from tproxy_rpms.report.evidence import Evidence, State, StepState
+from tproxy_rpms.report.evidence import Evidence
+from tproxy_rpms.report.status import Cell, Word
 from tproxy_rpms.repro.verdict import worst
 
 # The stages that a cut consists of; all else looks at it, or sends it.
@@ -15,17 +15,18 @@ STAGES = ("fetch", "verify", "kconfig", "srpm", "root", "rpm", "gate", "sign", "
 MOST_NAMES = 8
 
 # How people are told that steps are not done.
-WORDS: dict[State, str] = {"failed": "failed", "outdated": "not up to date", "missing": "not made yet"}
+WORDS: dict[Word, str] = {"bad": "failed", "old": "not up to date", "no": "not made yet"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """An answer in a few words, how good it is, and the reasons, each a sentence."""
+    """An answer in a few words, how good it is, and the reasons, each a sentence; `details` are for who wants to know more."""
 
     question: str
     word: str
     grade: Literal["good", "fair", "bad", "open"]
     reasons: tuple[str, ...]
+    details: tuple[str, ...] = ()
 
 
 def answer_all(evidence: Evidence) -> tuple[Answer, ...]:
@@ -33,70 +34,43 @@ def answer_all(evidence: Evidence) -> tuple[Answer, ...]:
     return tuple(answer(evidence) for answer in (judge_complete, judge_publishable, judge_reproducible, judge_accepted))
 
 
-def list_cut(evidence: Evidence) -> list[StepState]:
-    """Return the steps that a cut consists of."""
-    return [step for step in evidence.steps if step.stage in STAGES]
-
-
 def judge_complete(evidence: Evidence) -> Answer:
     """Tell whether every step has done what it would do now."""
-    steps = list_cut(evidence)
-    done = sum(step.state == "done" for step in steps)
+    steps = {task: cell for task, cell in evidence.steps.items() if task.partition(":")[0] in STAGES}
+    done = sum(cell.word == "good" for cell in steps.values())
     reasons = tuple(list_undone(steps))
     if not reasons:
         return Answer(question="complete", word="complete", grade="good", reasons=(f"all {done} steps are done and up to date",))
-    failed = any(step.state == "failed" for step in steps)
+    failed = any(cell.word == "bad" for cell in steps.values())
     return Answer(
         question="complete", word="not complete", grade="bad" if failed else "fair",
         reasons=(f"{done} of {len(steps)} steps are done and up to date", *reasons),
+        details=tuple(reason for cell in steps.values() if cell.word in ("bad", "old") for reason in cell.reasons),
     )  # fmt: skip
 
 
-def list_undone(steps: list[StepState]) -> Iterator[str]:
+def list_undone(steps: Mapping[str, Cell]) -> Iterator[str]:
     """Yield what of the steps is not done, a sentence for each way not to be."""
-    for state, words in WORDS.items():
-        undone = [step for step in steps if step.state == state]
-        stages = [step.stage for step in undone]
-        if len(undone) > MOST_NAMES:
+    for word, words in WORDS.items():
+        tasks = [task for task, cell in steps.items() if cell.word == word]
+        stages = [task.partition(":")[0] for task in tasks]
+        if len(tasks) > MOST_NAMES:
             yield f"{words}: " + ", ".join(f"{stages.count(stage)} of {stage}" for stage in dict.fromkeys(stages))
-        elif undone:
-            yield f"{words}: {', '.join(step.task for step in undone)}"
+        elif tasks:
+            yield f"{words}: {', '.join(tasks)}"
 
 
 def judge_publishable(evidence: Evidence) -> Answer:
-    """Tell whether `doit publish` would send it, as far as that can be told without the key."""
-    reasons = tuple(list_hindrances(evidence))
-    if reasons:
-        return Answer(question="publishable", word="not publishable", grade="fair", reasons=reasons)
+    """Tell whether anything is in the way of publishing."""
+    obstacles = evidence.obstacles
+    if not obstacles:
+        told = ("signed, checked and whole: doit publish sends it",)
+        return Answer(question="publishable", word="publishable", grade="good", reasons=told)
+    many = len(obstacles) > MOST_NAMES
     return Answer(
-        question="publishable", word="publishable", grade="good", reasons=("signed, checked, and whole; doit publish sends it",)
-    )
-
-
-def list_hindrances(evidence: Evidence) -> Iterator[str]:
-    """Yield what stands between the cut and publishing it."""
-    release = evidence.release
-    if any(step.state != "done" for step in list_cut(evidence)):
-        yield "the cut is not complete"
-    if evidence.ccache:
-        yield "it was built with ccache=on: what others install is compiled anew"
-    if release.signing is None:
-        yield "the release names no key to sign with (signing.key)"
-    if release.publishing is None:
-        yield "the release does not say where to publish (publishing.to)"
-    if not release.url:
-        yield "the release does not say where clients find it (url)"
-    if release.publishing:
-        yield from list_demands(evidence, release.publishing)
-
-
-def list_demands(evidence: Evidence, publishing: Publishing) -> Iterator[str]:
-    """Yield the stages that publishing asks for and that have no good verdict."""
-    if "accept" in publishing.demand:
-        passed = {verdict.arch for verdict in evidence.verdicts.accepted if verdict.word == "passed"}
-        refused = any(verdict.word == "failed" for verdict in evidence.verdicts.accepted)
-        if refused or passed < set(evidence.release.arches):
-            yield "publishing asks for acceptance (publishing.demand), and that has not passed for every arch"
+        question="publishable", word="not publishable", grade="fair",
+        reasons=(f"{len(obstacles)} things are in the way",) if many else obstacles, details=obstacles if many else (),
+    )  # fmt: skip
 
 
 def judge_reproducible(evidence: Evidence) -> Answer:

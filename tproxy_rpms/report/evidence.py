@@ -3,45 +3,28 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from tproxy_rpms.acceptance.verdict import Verdict as Accepted
 from tproxy_rpms.builders.describe import RootContent
 from tproxy_rpms.diff.change import Difference
 from tproxy_rpms.release.model import Release
 from tproxy_rpms.report.runs import Run
+from tproxy_rpms.report.status import Cell
 from tproxy_rpms.repro.verdict import Report as Reproduced
-
-# `outdated`: made, but something that went in has changed since, or what came out has. `failed`: its last run did.
-State = Literal["done", "outdated", "failed", "missing"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepState:
-    """What became of a step.
-
-    Fields:
-        task: its name, `rpm:kernel:x86_64`. when: seconds since 1970 when it last ended, 0 for never.
-    """
-
-    task: str
-    state: State
-    when: float = 0
-
-    @property
-    def stage(self) -> str:
-        """The first word of its name."""
-        return self.task.partition(":")[0]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """The RPMs of one package and arch, those that go into the repository if they are there; `arch` is "SRPM" for its SRPM."""
+    """The RPMs of one package and arch, those that go into the repository if they are there, and what came of making them.
+
+    Fields:
+        arch: "SRPM" for the source package.
+    """
 
     package: str
     arch: str
     paths: tuple[Path, ...]
-    state: State
+    cell: Cell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,13 +42,15 @@ class Published:
 
     Fields:
         place: where it is published to, empty if the release does not say so. served: the snapshot's name, empty for none.
-        lack: why there is nothing to compare with, for people; empty if there is. difference: from the snapshot to this cut.
+        unsure: that is what was last published from here; the place itself could not tell. difference: from it to this cut.
+        lack: why there is nothing to compare with, for people; empty if there is.
     """
 
     place: str = ""
     served: str = ""
     when: float = 0
     lack: str = ""
+    unsure: bool = False
     difference: Difference | None = None
 
 
@@ -75,16 +60,17 @@ class Evidence:
 
     Fields:
         folder: the release's build folder. now: when this is told, seconds since 1970.
-        steps: in the order in which they are made. patches: package → the files, in the order in which they apply.
-        ccache: whether packages were compiled with it. runs: oldest first. benchmarks: a file that may not be there.
+        steps: their names, `rpm:kernel:x86_64`, → what came of them, in the order of their stages.
+        obstacles: what is in the way of publishing. patches: package → the files, in the order in which they apply.
+        runs: oldest first. benchmarks: a file that may not be there.
     """
 
     release: Release
     folder: Path
     now: float
-    ccache: bool
     runs: tuple[Run, ...]
-    steps: tuple[StepState, ...]
+    steps: Mapping[str, Cell]
+    obstacles: tuple[str, ...]
     made: tuple[Made, ...]
     patches: Mapping[str, tuple[Path, ...]]
     roots: tuple[RootContent, ...]

@@ -50,7 +50,7 @@ def gather_report(evidence: Evidence) -> CutReport:
     roots = {root.arch: root for root in evidence.roots}
     return CutReport(
         evidence=evidence,
-        finished=max((step.when for step in evidence.steps if step.stage == "repo"), default=0),
+        finished=max((cell.since for task, cell in evidence.steps.items() if task.startswith("repo:")), default=0),
         answers=answer_all(evidence),
         packages=gather_packages(evidence),
         sources=gather_sources(evidence),
@@ -70,6 +70,5 @@ def gather_report(evidence: Evidence) -> CutReport:
 
 def gather_times(evidence: Evidence) -> tuple[StepTime, ...]:
     """Return the times of the cut's steps, then those of comparisons and whatever else was timed."""
-    known = [step.task for step in evidence.steps]
-    others = sorted({step.task for run in evidence.runs for step in run.steps} - set(known))
-    return compare_times(evidence.runs, (*known, *others))
+    others = sorted({step.task for run in evidence.runs for step in run.steps} - evidence.steps.keys())
+    return compare_times(evidence.runs, (*evidence.steps, *others))

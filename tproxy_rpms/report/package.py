@@ -8,8 +8,9 @@ from typing import Any
 from tproxy_rpms.errors import TproxyError
 from tproxy_rpms.librpm import load_rpm
 from tproxy_rpms.packaging.header import load_header
-from tproxy_rpms.report.evidence import Evidence, Made, State
+from tproxy_rpms.report.evidence import Evidence, Made
 from tproxy_rpms.report.link import link
+from tproxy_rpms.report.status import Word
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +60,8 @@ class PackageGroup:
 
 
 # What people are told of packages that are not as the release now has them.
-LACKS: dict[State, str] = {
-    "missing": "not made yet", "failed": "the last build failed", "outdated": "not up to date, from an earlier build",
+LACKS: dict[Word, str] = {
+    "no": "not made yet", "bad": "the last build failed", "old": "not up to date, from an earlier build",
 }  # fmt: skip
 
 
@@ -92,8 +93,8 @@ def describe_damage(path: Path, error: Exception) -> str:
 
 def list_lacks(made: Sequence[Made]) -> Iterator[str]:
     """Yield what is not there, or not as the release now has it, a sentence for each way not to be."""
-    for state, words in LACKS.items():
-        names = [one.package for one in made if one.state == state]
+    for word, words in LACKS.items():
+        names = [one.package for one in made if one.cell.word == word]
         if names:
             yield f"{words}: {', '.join(names)}"
 

@@ -35,6 +35,7 @@ STAGES = (
     "diff",
     "repro",
     "rebuild",
+    "status",
     "report",
     "dump",
     "doctor",

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from tproxy_rpms.errors import TproxyError
-from tproxy_rpms.store import is_current, read_outputs, read_stamp
+from tproxy_rpms.store import read_outputs
 from tproxy_rpms.tasks.cut import Cut
-from tproxy_rpms.tasks.step import Step, Telling
+from tproxy_rpms.tasks.step import Telling
 
 if TYPE_CHECKING:
     from tproxy_rpms.builders.describe import RootContent
-    from tproxy_rpms.report.evidence import Evidence, Made, Published, StepState, Verdicts
-    from tproxy_rpms.report.runs import Run
+    from tproxy_rpms.report.evidence import Evidence, Made, Published, Verdicts
+    from tproxy_rpms.report.status import Cell
 
 T = TypeVar("T")
 
@@ -45,16 +45,18 @@ def gather(cut: Cut) -> "Evidence":
     """Return what the cut has left, finished or not."""
     from tproxy_rpms.report.evidence import Evidence
     from tproxy_rpms.report.runs import read_runs
+    from tproxy_rpms.tasks.assessor import open_assessor
+    from tproxy_rpms.tasks.status import read_status
 
-    runs = read_runs(cut.runs)
-    steps = tuple(judge_step(cut, step, runs) for step in list_steps(cut))
+    assessor = open_assessor(cut)
+    steps = {name: assessor.judge(name) for name in assessor.steps}
     return Evidence(
         release=cut.release,
         folder=cut.build,
         now=time.time(),
-        ccache=has_ccache(cut),
-        runs=runs,
+        runs=read_runs(cut.runs),
         steps=steps,
+        obstacles=read_status(cut).obstacles,
         made=tuple(gather_made(cut, steps)),
         patches=dict(gather_patches(cut)),
         roots=tuple(gather_roots(cut)),
@@ -64,49 +66,16 @@ def gather(cut: Cut) -> "Evidence":
     )
 
 
-def list_steps(cut: Cut) -> Iterator[Step]:
-    """Yield the steps of a cut in the order of their stages, acceptance last."""
-    from tproxy_rpms.tasks import accept, client, fetch, gate, kconfig, record, repo, root, rpm, sign, srpm, verify
-
-    for stage in (fetch, verify, kconfig, srpm, root, rpm, gate, sign, client, repo, record, accept):
-        yield from (step for step in stage.create(cut) if isinstance(step, Step))
-
-
-def judge_step(cut: Cut, step: Step, runs: "Sequence[Run]") -> "StepState":
-    """Return what became of a step: the same question that doit asks before it does it, and what its last run ended with."""
-    from tproxy_rpms.report.evidence import StepState
-
-    task = f"{step.stage}:{step.name}"
-    stamp = cut.stamp(*task.split(":"))
-    made = stamp.stat().st_mtime if stamp.is_file() else 0
-    current = False
-    with suppress(TproxyError, OSError):  # what cannot be told of a step is a reason to do it
-        current = bool(made) and is_current(stamp, inputs=step.inputs(), refresh=False)
-    if current:
-        return StepState(task=task, state="done", when=made)
-    last = max((one for run in runs for one in run.steps if one.task == task), key=lambda one: one.started, default=None)
-    if last and last.outcome == "failed" and last.started + last.seconds > made:
-        return StepState(task=task, state="failed", when=last.started + last.seconds)
-    return StepState(task=task, state="outdated" if made else "missing", when=made)
-
-
-def has_ccache(cut: Cut) -> bool:
-    """Tell whether compilers of any of the packages went through ccache."""
-    stamps = [read_stamp(cut.stamp("rpm", name, arch)) for name in cut.release.packages for arch in cut.release.arches]
-    return any(stamp["inputs"].get("ccache") for stamp in stamps if stamp)
-
-
-def gather_made(cut: Cut, steps: "Sequence[StepState]") -> Iterator["Made"]:
+def gather_made(cut: Cut, steps: "Mapping[str, Cell]") -> "Iterator[Made]":
     """Yield the RPMs of each package and arch, signed ones where they are."""
     from tproxy_rpms.report.evidence import Made
 
-    states = {step.task: step.state for step in steps}
     for name in cut.release.packages:
         for arch in (*cut.release.arches, "SRPM"):
             words = cut.made_by(name, arch)
             outputs = read_outputs(cut.stamp(*cut.finished_by(name, arch))) or read_outputs(cut.stamp(*words))
             paths = tuple(sorted(path for path in outputs if path.suffix == ".rpm"))
-            yield Made(package=name, arch=arch, paths=paths, state=states[":".join(words)])
+            yield Made(package=name, arch=arch, paths=paths, cell=steps[":".join(words)])
 
 
 def gather_patches(cut: Cut) -> Iterator[tuple[str, tuple[Path, ...]]]:
@@ -157,9 +126,15 @@ def sift(folder: Path, read: Callable[[Path], T], fits: Callable[[T], bool]) -> 
 def gather_published(cut: Cut) -> "Published":
     """Return how the cut differs from what is published; a place that does not answer soon is not waited for."""
     from tproxy_rpms.publish.place import open_place
+    from tproxy_rpms.publish.receipt import read_receipt
     from tproxy_rpms.report.evidence import Published
     from tproxy_rpms.report.published import compare_published
 
-    if cut.release.publishing is None:
+    publishing = cut.release.publishing
+    if publishing is None:
         return Published(lack="Never published: the release does not say where to (publishing.to).")
-    return compare_published(replace(open_place(cut.release.publishing), patience=PATIENCE), cut.build)
+    published = compare_published(replace(open_place(publishing), patience=PATIENCE), cut.build)
+    receipt = read_receipt(cut.receipt)
+    if published.served or receipt is None or receipt.to != publishing.to:
+        return published
+    return replace(published, served=receipt.id, when=receipt.served, unsure=True)
