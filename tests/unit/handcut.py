@@ -171,7 +171,10 @@ def write_cut(folder: Path, **changes: Any) -> Evidence:
         },
         "obstacles": ("signing.key: missing", f"publishing.to: {EVIL}"),
         "made": (
-            Made(package="kernel", arch="x86_64", paths=(rpm, rpm.with_name("half.rpm"), folder / "gone.rpm"), cell=Cell(word="good")),
+            Made(
+                package="kernel", arch="x86_64", cell=Cell(word="good"),
+                paths=(rpm, rpm.with_name("half.rpm"), folder / "gone.rpm"),
+            ),
             Made(package="squid", arch="x86_64", paths=(), cell=Cell(word="bad")),
             Made(package="squid", arch="i386", paths=(), cell=Cell(word="no")),
         ),
