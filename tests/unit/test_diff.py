@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tproxy_rpms.diff.change import Details, Difference
@@ -105,6 +105,7 @@ PACKAGES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(old=PACKAGES, new=PACKAGES)
 def test_each_package_is_told_once_and_back_is_the_mirror(old: list[Package], new: list[Package]) -> None:
     there, back = (compare(make_packages(*one), make_packages(*two)) for one, two in ((old, new), (new, old)))
@@ -119,6 +120,7 @@ def test_each_package_is_told_once_and_back_is_the_mirror(old: list[Package], ne
     assert there.differ == (sets[0] != sets[1])
 
 
+@settings(deadline=None)
 @given(packages=PACKAGES)
 def test_a_set_is_identical_to_itself(packages: list[Package]) -> None:
     difference = compare(make_packages(*packages), make_packages(*reversed(packages)))
@@ -168,6 +170,14 @@ def test_a_file_keeps_its_own_name_where_both_versions_have_it() -> None:
     assert compared.renamed == 0
 
 
+def test_two_files_do_not_become_one() -> None:
+    renaming = Renaming.between(make_package(version="1.0", epoch="7"), make_package(version="2.0"))
+    old = [make_file("/x-7:1.0-1"), make_file("/x-1.0-1")]
+    compared = compare_files(make_contents(old), make_contents([make_file("/x-2.0-1")]), renaming)
+    assert [(change.path, change.word) for change in compared.changes] == [("/x-1.0-1", "removed")]
+    assert compared.renamed == 1
+
+
 def test_digests_of_two_kinds_are_said_and_sizes_compared() -> None:
     old = make_contents([make_file("/a", digest="md5"), make_file("/b", digest="md5")], digest_number=1)
     new = make_contents([make_file("/a", digest="sha"), make_file("/b", digest="sha", size=11)], digest_number=8)
@@ -180,6 +190,7 @@ NAMES = st.sampled_from(["/a", "/b", "/c-1.0", "/c-2.0", "/d/1.0/x", "/d/2.0/x"]
 FILES = st.lists(st.builds(make_file, NAMES, digest=st.sampled_from(["aa", "bb"])), unique_by=lambda file: file.path)
 
 
+@settings(deadline=None)
 @given(old=FILES, new=FILES)
 def test_every_file_is_accounted_for(old: list[File], new: list[File]) -> None:
     renaming = Renaming.between(make_package(version="1.0"), make_package(version="2.0"))
@@ -212,6 +223,7 @@ def test_a_version_is_exchanged_only_where_it_is_whole(text: str, expected: str)
     assert Renaming.between(old, old).apply(text) == text
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="abc./-0123456789"))
 def test_one_version_renames_nothing(text: str) -> None:
     assert Renaming.between(make_package(), make_package(arch="i686")).apply(text) == text
@@ -244,6 +256,7 @@ def test_scriptlets() -> None:
 SYMBOLS = st.dictionaries(st.sampled_from(["A", "B", "TPROXY", "9P_FS"]), st.sampled_from(["y", "m", "n", '"text"', "0x10"]))
 
 
+@settings(deadline=None)
 @given(old=SYMBOLS, new=SYMBOLS)
 def test_the_changes_of_a_configuration_make_the_new_out_of_the_old(old: dict[str, str], new: dict[str, str]) -> None:
     made = dict(old)
@@ -257,6 +270,7 @@ def test_the_changes_of_a_configuration_make_the_new_out_of_the_old(old: dict[st
     assert made == new
 
 
+@settings(deadline=None)
 @given(SYMBOLS)
 def test_a_configuration_is_read_as_the_kernel_writes_it(symbols: dict[str, str]) -> None:
     lines = [f"# CONFIG_{name} is not set" if value == "n" else f"CONFIG_{name}={value}" for name, value in symbols.items()]

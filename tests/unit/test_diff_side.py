@@ -157,7 +157,8 @@ def test_where_rpms_lie(tmp_path: Path) -> None:
     (tmp_path / "place").mkdir()
     (tmp_path / "place" / "current").symlink_to(tree / "repo")
     assert [path.name for _, path in list_rpms(tmp_path / "place")] == ["hello-1-1.rpm"] * 2
-    assert list_rpms(tree / "repo" / "x86_64") == [("", one)]
+    assert list_rpms(tree / "repo" / "x86_64") == [("x86_64", one)]
+    assert {name for name, _ in list_rpms(tree / "rpms")} == {""}
     with pytest.raises(UserError, match="no RPM in there"):
         read_set(tmp_path / "nothing")
 

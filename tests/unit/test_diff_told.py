@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tproxy_rpms.diff.change import Change, Details, Difference, FileChange, RelationChange, ScriptletChange, SymbolChange
@@ -91,6 +91,10 @@ def test_the_table() -> None:
         "",
         "kernel 6.1.174-1 → 6.1.192-1 (x86_64)",
         "  installed: 5.0 KiB, +3.0 KiB",
+        "  kernel configuration: 2 added, 1 changed",
+        "    changed  NETFILTER_XT_TARGET_TPROXY: n → m",
+        "    added    NEW: not there → m",
+        "    1 more are off in the one and unknown in the other (--full)",
         "  files: 1 added, 1 removed, 2 changed, 17 the same but for the version in their path",
         "    changed  /boot/vmlinuz: content 10 B → 20 B",
         "    added    /etc/x (configuration): 2.0 KiB",
@@ -100,10 +104,6 @@ def test_the_table() -> None:
         "    changed  iptables >= 1.4 → iptables >= 1.8",
         "    added    libcap",
         "  scriptlets: postin changed, preun added",
-        "  kernel configuration: 2 added, 1 changed",
-        "    changed  NETFILTER_XT_TARGET_TPROXY: n → m",
-        "    added    NEW: not there → m",
-        "    1 more are off in the one and unknown in the other (--full)",
         "",
         "tproxy-host 1-1 (i386)",
         f"  {NOTHING}",
@@ -128,8 +128,17 @@ def test_a_package_of_both_arches_is_told_once() -> None:
     assert "hello 1-1 → 2-1 (x86_64, i386)" in text
 
 
+def test_a_long_name_breaks_its_own_row_alone() -> None:
+    long = make_package("x" * 70)
+    lines = render_table(between(change(None, long, "added"), change(None, make_package("short"), "added"))).splitlines()
+    short = f"  added       {'short':24}  1-1"
+    assert lines[6:9] == [
+        f"  added       {'x' * 70}  1-1", f"{'1000 B':>88} {'+1000 B':>11}", f"{short:78}{'1000 B':>10} {'+1000 B':>11}",
+    ]  # fmt: skip
+
+
 def test_many_files_are_told_by_folder_and_all_if_that_is_asked() -> None:
-    names = [f"/lib/modules/6/kernel/net/{folder}/{number}.ko" for folder in "abc" for number in range(50)]
+    names = [f"/lib/modules/6/kernel/net/{folder}/{number}.ko" for folder in "abc" for number in range(50)] + ["/boot/vmlinuz"]
     files = [
         FileChange(path=name, old=make_file(name), new=make_file(name, digest="bb"), aspects=("content",))
         for name in sorted(names)
@@ -139,13 +148,15 @@ def test_many_files_are_told_by_folder_and_all_if_that_is_asked() -> None:
     text = render_table(difference)
     assert "    changed     50 in /lib/modules/6/kernel/net/a: content\n" in text
     assert "    … and 5 more (--full)\n" in text and ".ko" not in text
+    assert "    changed  /boot/vmlinuz: content\n" in text and text.count(": n → m") == SYMBOLS
     full = render_table(difference, full=True)
-    assert full.count(".ko: content") == len(files) and full.count(": n → m") == len(symbols) and "--full" not in full
+    assert full.count(": content\n") == len(files) and full.count(": n → m") == len(symbols) and "--full" not in full
 
 
 ODD = st.text(min_size=1, max_size=300)
 
 
+@settings(deadline=None)
 @given(name=ODD, version=ODD, path=ODD, symbol=ODD, full=st.booleans())
 def test_no_line_is_too_wide_and_nothing_reaches_the_terminal(
     name: str, version: str, path: str, symbol: str, full: bool
@@ -164,6 +175,7 @@ def test_no_line_is_too_wide_and_nothing_reaches_the_terminal(
     assert all(character.isprintable() for character in text.replace("\n", ""))
 
 
+@settings(deadline=None)
 @given(paths=st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=12), min_size=1), most=st.integers(1, 6))
 def test_folders_are_few_and_no_file_is_lost(paths: list[list[str]], most: int) -> None:
     changes = [FileChange(path="/" + "/".join(names), old=None, new=None) for names in paths]
@@ -178,6 +190,8 @@ def test_the_deepest_folders_that_are_few_enough() -> None:
     changes = [FileChange(path=path, old=None, new=None) for path in ("/a/b/c/1", "/a/b/d/2", "/e/f/3", "top", "/root")]
     assert [folder for folder, _ in group_folders(changes, most=9)] == [".", "/", "/a/b/c", "/a/b/d", "/e/f"]
     assert [folder for folder, _ in group_folders(changes, most=4)] == [".", "/", "/a/b", "/e/f"]
+    changes = [FileChange(path=path, old=None, new=None) for path in ("/a/1", "/b/1", "/b/2", "/c/1")]
+    assert [(folder, len(inside)) for folder, inside in group_folders(changes, most=2)] == [("/b", 2), ("other folders", 2)]
 
 
 @pytest.mark.parametrize(("count", "text"), [(None, ""), (0, "±0"), (5, "+5 B"), (-2048, "-2.0 KiB")])

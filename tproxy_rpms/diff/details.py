@@ -20,8 +20,8 @@ def list_details(change: Change, *, full: bool) -> Iterator[str]:
     """Yield the lines of what differs inside of a package. `full`: all, however many."""
     details = change.details
     assert details is not None
-    lines = [*list_files(details, full=full), *list_relations(details, full=full), *list_scriptlets(details)]
-    lines += list_symbols(details.symbols, full=full)
+    lines = [*list_symbols(details.symbols, full=full), *list_files(details, full=full)]
+    lines += [*list_relations(details, full=full), *list_scriptlets(details)]
     lines += [f"  note: {note}" for note in details.notes]
     if not lines and change.word == "rebuilt":
         lines = [f"  {NOTHING}"]
@@ -48,6 +48,9 @@ def list_files(details: Details, *, full: bool) -> Iterator[str]:
             yield from (f"    {describe_file(change)}" for change in found)
             continue
         for folder, inside in group_folders(found, most=FILES):
+            if len(inside) == 1:
+                yield f"    {describe_file(inside[0])}"
+                continue
             aspects = ", ".join(sorted({aspect for change in inside for aspect in change.aspects}))
             yield f"    {word:8} {len(inside):5} in {folder}{f': {aspects}' if aspects else ''}"
 

@@ -3,11 +3,11 @@
 import json
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tproxy_rpms.diff.package import Package, PackageSet
 from tproxy_rpms.diff.pool import Pool
-from tproxy_rpms.diff.read import BELOW, REPOSITORIES, list_rpms, make_set, read_package, read_set
+from tproxy_rpms.diff.read import BELOW, REPOSITORIES, list_rpms, make_set, name_repository, read_package, read_set
 from tproxy_rpms.diff.side import FolderSide, RecordSide, Side, SnapshotSide, UrlSide
 from tproxy_rpms.errors import FetchError, HostError, PublishError, RecordError
 from tproxy_rpms.publish.snapshots import RPM_NAME, split_manifest
@@ -91,7 +91,8 @@ def list_published(base: str, scratch: Path) -> list[tuple[str, str, Listed]]:
             if found:
                 return found
     try:
-        return [("", *item) for item in read_place(base, scratch).items()]
+        repository = name_repository(PurePosixPath(base).name)
+        return [(repository, *item) for item in read_place(base, scratch).items()]
     except MissingError as error:
         said = "\n".join([f"{base}: no repository there", *tried, str(error)])
         raise FetchError(
@@ -146,7 +147,7 @@ def read_record(side: RecordSide) -> PackageSet:
     except (OSError, ValueError) as error:
         raise RecordError(f"{path}: cannot be read: {error}", hint="is it a record, and whole?") from error
     check_types(path, content)
-    pool = Pool(rpm for _, rpm in list_rpms(path.absolute().parent.parent))
+    pool = Pool(list_beside(path.absolute()))
     try:
         subjects = {one["name"]: str(one["digest"]["sha256"]) for one in content["subject"]}
     except (KeyError, TypeError) as error:
@@ -155,6 +156,12 @@ def read_record(side: RecordSide) -> PackageSet:
     if not packages:
         raise RecordError(f"{path}: it tells of no RPM", hint="is it the record of a whole cut?")
     return make_set(packages, title=f"record {path.name}", location=str(path))
+
+
+def list_beside(record: Path) -> list[Path]:
+    """Return the RPMs of the cut or snapshot that a record lies in; none for one that lies elsewhere."""
+    folder = record.parent
+    return [rpm for _, rpm in list_rpms(folder.parent)] if folder.name == "record" else []
 
 
 def read_subject(name: re.Match[str], digest: str, pool: Pool) -> Package:

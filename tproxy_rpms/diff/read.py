@@ -73,11 +73,16 @@ def make_set(packages: Sequence[Package], *, title: str, location: str) -> Packa
 
 
 def list_rpms(folder: Path) -> list[tuple[str, Path]]:
-    """Return repository and path of every RPM; the repository is empty where the folder is one itself."""
+    """Return repository and path of every RPM; a folder that is a repository itself tells its name, or gives an empty one."""
     tree = next((folder / name for name in BELOW if has_repositories(folder / name)), folder)
     if not has_repositories(tree):
-        return [("", path) for path in iter_rpms(tree)]
+        return [(name_repository(tree.name), path) for path in iter_rpms(tree)]
     return [(name, path) for name in REPOSITORIES for path in iter_rpms(tree / name)]
+
+
+def name_repository(name: str) -> str:
+    """Return the name of a repository that a folder's name tells, or nothing."""
+    return name if name in REPOSITORIES else ""
 
 
 def has_repositories(folder: Path) -> bool:
