@@ -96,6 +96,7 @@ def test_a_cut_is_told_of_from_its_first_step_to_the_next_release(project: Told)
     assert "✓ complete" in page.text and "✓ publishable" in page.text
     assert "✓ the same packages" in page.text and project.snapshot() in page.text
     assert "V4 EdDSA/SHA256" in page.text and "hello-1.0-1.deb12.x86_64" in page.text
+    assert page.text.count("tproxy-release-20") == 3
     assert {"../record/small.intoto.json", "../record/small.cdx.json"} <= set(page.targets)
 
     # Gone on with: what differs from what is served, and how long it took this time.

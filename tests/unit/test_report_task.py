@@ -198,3 +198,12 @@ def test_signed_packages_are_told_where_there_are_some(cut: Cut, tmp_path: Path)
     write_stamp(signed.stamp("sign", "squid", "i386"), inputs={}, outputs=[path])
     made = {(one.package, one.arch): one.paths for one in gather(signed).made}
     assert made["squid", "i386"] == (path,)
+    assert ("tproxy-release", "i386") not in made
+    known = replace(signed, release=replace(signed.release, url="http://example.org"))
+    write_stamp(known.stamp("client", "tproxy-release"), inputs={}, outputs=[path, write_rpm(tmp_path / "a.src.rpm", Made())])
+    made = {(one.package, one.arch): [path.name for path in one.paths] for one in gather(known).made}
+    assert [made["tproxy-release", arch] for arch in ("x86_64", "i386", "SRPM")] == [
+        ["signed.rpm"],
+        ["signed.rpm"],
+        ["a.src.rpm"],
+    ]

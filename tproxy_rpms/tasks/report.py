@@ -67,7 +67,7 @@ def gather(cut: Cut) -> "Evidence":
 
 
 def gather_made(cut: Cut, steps: "Mapping[str, Cell]") -> "Iterator[Made]":
-    """Yield the RPMs of each package and arch, signed ones where they are."""
+    """Yield the RPMs of each package and arch, signed ones where they are; last what brings the key, which every arch has."""
     from tproxy_rpms.report.evidence import Made
 
     for name in cut.release.packages:
@@ -76,6 +76,11 @@ def gather_made(cut: Cut, steps: "Mapping[str, Cell]") -> "Iterator[Made]":
             outputs = read_outputs(cut.stamp(*cut.finished_by(name, arch))) or read_outputs(cut.stamp(*words))
             paths = tuple(sorted(path for path in outputs if path.suffix == ".rpm"))
             yield Made(package=name, arch=arch, paths=paths, cell=steps[":".join(words)])
+    if cut.has_client:
+        client = sorted(read_outputs(cut.stamp("client", "tproxy-release")))
+        for arch in (*cut.release.arches, "SRPM"):
+            paths = tuple(path for path in client if path.suffix == ".rpm" and path.name.endswith(".src.rpm") == (arch == "SRPM"))
+            yield Made(package="tproxy-release", arch=arch, paths=paths, cell=steps["client:tproxy-release"])
 
 
 def gather_patches(cut: Cut) -> Iterator[tuple[str, tuple[Path, ...]]]:
