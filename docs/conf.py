@@ -19,10 +19,9 @@ nitpicky = True
 smartquotes = False  # commands and keys stay as they are typed
 
 myst_heading_anchors = 3
-myst_enable_extensions = ["attrs_block"]
 
 html_theme = "furo"
 html_title = "tproxy-rpms"
 html_static_path = ["_static"]
-html_css_files = ["tables.css"]
+html_css_files = ["site.css"]
 html_theme_options = {"navigation_with_keys": True}
