@@ -1,7 +1,8 @@
 """A page of the documentation as a session: the files that it has the reader write, and the commands with what they print.
 
-A fenced block whose first line is a comment with a path is a file (`# mine.toml`, `{# specs/hello.spec.j2 #}`). In a `console` block a line
-that begins with `$ ` is a command, and what follows is what it prints: `…` stands for anything on a line, alone for any lines.
+A fenced block whose first line is a comment with a path is a file (`# mine.toml`, `{# specs/hello.spec.j2 #}`). In a `console`
+block a line that begins with `$ ` is a command, and what follows is what it prints: `…` stands for anything on a line, alone for
+any lines.
 """
 
 import re
@@ -69,7 +70,7 @@ def copy_project(root: Path, folder: Path) -> Path:
 
 
 def follow(page: Path, project: Path, *, ccache: bool) -> None:
-    """Write the files and run the commands of a page in a copy of the project. AssertionError for what is not as the page says."""
+    """Write a page's files and run its commands in a copy of the project. AssertionError where it is not as the page says."""
     for item in read_session(page):
         if isinstance(item, File):
             (project / item.path).write_text(item.text)

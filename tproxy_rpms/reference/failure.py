@@ -1,14 +1,16 @@
 """Every error with its exit code and its cure, out of the classes."""
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tproxy_rpms.errors import TproxyError
 from tproxy_rpms.process import CommandError
 
 # process.py is part of every build's fingerprint: what is only told to people stands here.
-CURES = {CommandError: "Its own words are above, and its log is named where it has one: mend what it complains of."}
+CURES: Mapping[type[TproxyError], str] = {
+    CommandError: "Its own words are above, and its log is named where it has one: mend what it complains of."
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,7 +59,10 @@ OWN: Mapping[type, tuple[Key, ...]] = {
     ),
     Target: (SCHEMA,),
 }
-KINDS = {(Release, "epoch"): "a date-time with offset, or a whole number", (Release, "target"): "text"}
+KINDS: Mapping[tuple[type, str], str] = {
+    (Release, "epoch"): "a date-time with offset, or a whole number",
+    (Release, "target"): "text",
+}
 
 # The tables of each file: dotted path → what is in it. A key that is one of these is described by its own table.
 RELEASE_TABLES: Mapping[str, type] = {
