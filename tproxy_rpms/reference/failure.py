@@ -1,6 +1,7 @@
 """Every error with its exit code and its cure, out of the classes."""
 
 import inspect
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -36,7 +37,7 @@ def list_failures() -> tuple[Failure, ...]:
                 Failure(
                     name=kind.__name__,
                     code=kind.exit_code,
-                    text=(inspect.getdoc(kind) or "").replace("\n", " "),
+                    text=describe(kind),
                     cure=CURES.get(kind) or kind.__dict__.get("cure", ""),
                 )
                 for kind in classes
@@ -44,6 +45,12 @@ def list_failures() -> tuple[Failure, ...]:
             key=lambda failure: failure.code,
         )
     )
+
+
+def describe(kind: type[TproxyError]) -> str:
+    """Return what has happened, out of a docstring; what it says of a field is for whoever catches the error."""
+    text = (inspect.getdoc(kind) or "").replace("\n", " ")
+    return re.split(r"[.;] `", text)[0].removesuffix(".") + "."
 
 
 def walk_classes(parent: type[TproxyError]) -> Iterator[type[TproxyError]]:
