@@ -20,7 +20,7 @@ class Generated(SphinxDirective):
             self.env.note_dependency(str(file))
         parent = nodes.Element()
         self.state.nested_parse(StringList(text.splitlines(), source=str(files[0])), self.content_offset, parent)
-        return parent.children
+        return list(parent.children)
 
 
 class Keys(Generated):
