@@ -146,6 +146,20 @@ class AcceptanceError(GateError):
     cure = "Each check that failed is named; logs and packet captures lie beside the verdict: [acceptance](acceptance.md)."
 
 
+class UnpublishableError(GateError):
+    """A cut is not ready to be published. `findings` holds every obstacle."""
+
+    exit_code = 26
+    cure = "Each obstacle is named with its cause: do what it asks for, and look again: [where a cut stands](status.md)."
+
+
+class DiffersError(TproxyError):
+    """Two sets of packages are not the same bytes, and `doit diff` was asked to fail then (`--exit-code`)."""
+
+    exit_code = 27
+    cure = "None needed if a change was meant; what differs is told: [what has changed](diff.md)."
+
+
 class HostError(TproxyError):
     """The surroundings failed: a tool is missing, the disk is full, a command of the host broke."""
 

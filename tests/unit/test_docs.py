@@ -41,7 +41,7 @@ def find_strangers(words: list[str]) -> list[str]:
         if value:
             strangers += [] if name in VARIABLES else [word]
         elif word.split(":")[0] in STAGES:
-            if word.split(":")[0] in ("rebuild", "rollback"):
+            if word.split(":")[0] in ("rebuild", "rollback", "diff"):
                 break  # what follows is a file, or a snapshot
         elif word not in OF_DOIT:
             strangers.append(word)

@@ -266,7 +266,8 @@ class Publishing:
         ssh: further options for ssh: `["-i", "/etc/keys/publish", "-o", "ProxyJump=gate"]`.
         keep: how many snapshots stay, the served one among them.
         grace: minutes for which one that is no longer served stays nevertheless: clients may still be reading it.
-        demand: stages whose verdict on these packages must be good: `["accept"]` publishes nothing that was not shown to proxy.
+        demand: stages whose verdict on these packages must be good: `"accept"` publishes nothing that was not shown to proxy,
+            `"repro"` nothing whose second build gave something else.
     """
 
     to: str

@@ -32,8 +32,10 @@ STAGES = (
     "publish",
     "rollback",
     "snapshots",
+    "diff",
     "repro",
     "rebuild",
+    "status",
     "dump",
     "doctor",
 )
