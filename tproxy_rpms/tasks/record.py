@@ -112,7 +112,7 @@ def gather(cut: Cut) -> "Evidence":
 
 
 def describe_project(root: Path) -> dict[str, str]:
-    """Return the commit of a project that has files beside the stock, and which files are in no commit as they are; or nothing."""
+    """Return the commit of a project that has files beside the stock, and what of it is in no commit as it is; or nothing."""
     from tproxy_rpms.publish.tools import read_checkout
 
     own = read_checkout(root) if root.resolve() != STOCK else None
