@@ -24,6 +24,9 @@ VARIABLES = {"release": "a release's name or file", "ccache": "on while developi
 # Commands of doit's that take names of tasks.
 TASK_COMMANDS = ("clean", "forget", "help", "ignore", "info", "list", "reset-dep", "run", "strace")
 
+# Commands that are of use outside of a project.
+PROJECTLESS = ("completion", "help", "init")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
@@ -136,12 +139,14 @@ def load_commands(program: str) -> Any:
 def list_words(line: Line, known: Knowledge) -> Iterator[Candidate]:
     """Yield tasks; variables that are not given yet; commands as the first word."""
     commands = load_commands(line.program)
-    if not line.plain or line.plain[0] not in commands or line.plain[0] in TASK_COMMANDS:
+    purposes = {name: commands.get_plugin(name).doc_purpose for name in sorted(commands)}
+    if known.root is None:
+        purposes = {name: purpose for name, purpose in purposes.items() if name in PROJECTLESS}
+    elif not line.plain or line.plain[0] not in commands or line.plain[0] in TASK_COMMANDS:
         yield from list_tasks(line.current, known.tasks)
         given = line.variables
         yield from (Candidate(word=f"{name}=", about=about) for name, about in VARIABLES.items() if name not in given)
     if not line.plain:
-        purposes = {name: commands.get_plugin(name).doc_purpose for name in sorted(commands)}
         yield from (Candidate(word=name, about=purpose) for name, purpose in purposes.items())
 
 
