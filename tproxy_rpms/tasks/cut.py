@@ -152,6 +152,16 @@ class Cut:
         return self.build / "logs" / f"{package.name}-{arch}"
 
     @property
+    def receipt(self) -> Path:
+        """What this release last served at the place that it publishes to."""
+        return self.build / "published.json"
+
+    @property
+    def runs(self) -> Path:
+        """The folder of what each run did, and how long it took."""
+        return self.build / "runs"
+
+    @property
     def acceptance(self) -> Path:
         """The verdicts of acceptance runs with their page, and a folder of logs a run."""
         return self.build / "acceptance"

@@ -9,12 +9,13 @@ from doit.reporter import ConsoleReporter
 
 from tproxy_rpms.console import write_line
 from tproxy_rpms.errors import DifferentError, EquivalentError, TproxyError
+from tproxy_rpms.report.runs import Outcome, RunLog, StepRun
 
 if TYPE_CHECKING:
     from tproxy_rpms.tasks.cut import Cut
 
 # Tasks that only tell something, and what they tell a program may be reading.
-SILENT = {"dump", "doctor"}
+SILENT = {"dump", "doctor", "status"}
 
 # The exit code of a task that has found two builds not to be identical → what they are.
 VERDICTS = {EquivalentError.exit_code: "equivalent", DifferentError.exit_code: "different"}
@@ -34,6 +35,7 @@ class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no ty
         self.started: dict[str, float] = {}
         self.done: list[str] = []
         self.current = 0
+        self.log = RunLog(self.cut.runs, started=time.time(), ccache=self.cut.ccache)
 
     def line(self, text: str) -> None:
         """Write one whole line at once, so that parallel steps do not mix."""
@@ -59,7 +61,14 @@ class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no ty
         """A step ended well."""
         if task.name in self.started:
             self.done.append(task.name)
-            self.line(f"{task.name} done in {format_seconds(time.monotonic() - self.started[task.name])}")
+            self.line(f"{task.name} done in {format_seconds(self.measure(task.name, 'done'))}")
+
+    def measure(self, name: str, outcome: Outcome) -> float:
+        """Return how many seconds a step took, and write it down where it is part of a cut."""
+        seconds = time.monotonic() - self.started[name]
+        if name.split(":")[0] not in APART:
+            self.log.add(StepRun(task=name, started=time.time() - seconds, seconds=round(seconds, 2), outcome=outcome))
+        return seconds
 
     def add_failure(self, task: Any, fail: Any) -> None:
         """A step failed, or needs one that did."""
@@ -71,6 +80,8 @@ class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no ty
         if task.name in SILENT:
             print(fail.get_msg(), file=sys.stderr)  # what it told, a program may be reading
             return
+        if task.name in self.started:
+            self.measure(task.name, "failed")
         self.line(f"{task.name} FAILED\n" + indent(fail.get_msg()))
 
     def skip_uptodate(self, task: Any) -> None:
