@@ -71,6 +71,7 @@ def test_values_of_variables() -> None:
     assert complete("doit", "release=boo") == ["release=bookworm"]
     assert complete("doit", "ccache=") == ["ccache=on", "ccache=off"]
     assert complete("doit", "ccache=of") == ["ccache=off"]
+    assert complete("doit", "progress=") == ["progress=auto", "progress=plain", "progress=bars"]
     assert complete("doit", "nothing=") == []
 
 

@@ -19,7 +19,12 @@ from tproxy_rpms.project.find import find_project, is_project
 from tproxy_rpms.shelf import STOCK, list_names
 
 # The variables, with what is said of each.
-VARIABLES = {"release": "a release's name or file", "ccache": "on while developing", "build": "the folder that cuts lie in"}
+VARIABLES = {
+    "release": "a release's name or file",
+    "ccache": "on while developing",
+    "build": "the folder that cuts lie in",
+    "progress": "how a run shows what it does",
+}
 
 # Commands of doit's that take names of tasks.
 TASK_COMMANDS = ("clean", "forget", "help", "ignore", "info", "list", "reset-dep", "run", "strace")
@@ -92,8 +97,7 @@ def list_flags(parser: argparse.ArgumentParser) -> list[str]:
 def list_values(current: str, known: Knowledge) -> Iterator[Candidate]:
     """Yield NAME=VALUE for each value that a variable may have."""
     name, _, value = current.partition("=")
-    if name == "ccache":
-        yield from (Candidate(word=f"ccache={word}") for word in ("on", "off"))
+    yield from (Candidate(word=f"{name}={choice}") for choice in known.choices.get(name, ()))
     if name == "release":
         yield from (Candidate(word=f"release={release}") for release in known.releases)
     if name == "release" or name == "build":

@@ -43,6 +43,13 @@ class Knowledge:
     variables: Mapping[str, str]
 
     @property
+    def choices(self) -> Mapping[str, tuple[str, ...]]:
+        """The values of variables that take no others."""
+        from tproxy_rpms.tasks import CHOICES
+
+        return CHOICES
+
+    @property
     def releases(self) -> list[str]:
         """The names of the project's releases."""
         return list_names(self.root, "releases", ".toml") if self.root else []
