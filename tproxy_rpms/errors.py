@@ -119,6 +119,12 @@ class UnpublishableError(GateError):
     exit_code = 26
 
 
+class DiffersError(TproxyError):
+    """Two sets of packages are not the same bytes, and `doit diff` was asked to fail then (`--exit-code`)."""
+
+    exit_code = 27
+
+
 class HostError(TproxyError):
     """The surroundings failed: a tool is missing, the disk is full, a command of the host broke."""
 

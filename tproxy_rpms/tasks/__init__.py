@@ -33,6 +33,7 @@ STAGES = (
     "publish",
     "rollback",
     "snapshots",
+    "diff",
     "repro",
     "rebuild",
     "status",
