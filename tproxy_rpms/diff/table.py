@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from tproxy_rpms.console import format_bytes
+from tproxy_rpms.course import format_bytes
 from tproxy_rpms.diff.change import WORDS, Change, Difference
 from tproxy_rpms.diff.details import WIDTH, list_details
 from tproxy_rpms.diff.package import Package, PackageSet
