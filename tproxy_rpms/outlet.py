@@ -44,6 +44,11 @@ def clean_text(text: str, *, colours: bool) -> str:
     return text + PLAIN_AGAIN if COLOUR.search(text) and not text.endswith(PLAIN_AGAIN) else text
 
 
+def one_line(text: str) -> str:
+    """Return a text that cannot break a line, nor send codes to a terminal: names and values come out of packages."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
 def write_text(stream: TextIO, text: str) -> None:
     """Write a text as it is, and at once. If its reader has left, the run goes on without this stream."""
     try:

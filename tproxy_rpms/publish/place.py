@@ -41,13 +41,14 @@ class Place:
 
     Fields:
         folder: the absolute folder. login: `[USER@]HOST`, empty for this host. port: of ssh, empty for the usual one.
-        ssh: further options for ssh.
+        ssh: further options for ssh. patience: seconds that one act may take.
     """
 
     folder: str
     login: str = ""
     port: str = ""
     ssh: tuple[str, ...] = ()
+    patience: int = PATIENCE
 
     def __str__(self) -> str:
         host = f"{self.login}:{self.port}" if self.port else self.login
@@ -68,9 +69,11 @@ class Place:
         # ssh hands its words to a shell.
         argv = [*self.shell, self.login, shlex.join(arguments)] if self.login else arguments
         try:
-            done = run_command(argv, stdin=SCRIPT.read_text(), env=environment(), check=False, seconds=PATIENCE)
+            done = run_command(argv, stdin=SCRIPT.read_text(), env=environment(), check=False, seconds=self.patience)
         except OverdueError as error:
-            raise PublishError(f"{self}: no answer in {PATIENCE} seconds", hint="look at the host and the network") from error
+            raise PublishError(
+                f"{self}: no answer in {self.patience} seconds", hint="look at the host and the network"
+            ) from error
         if done.returncode:
             raise self.explain(command, done)
         return done.stdout

@@ -37,6 +37,7 @@ STAGES = (
     "repro",
     "rebuild",
     "status",
+    "report",
     "dump",
     "doctor",
 )

@@ -165,6 +165,11 @@ class Cut:
         return self.build / "runs"
 
     @property
+    def report(self) -> Path:
+        """The page that tells what the cut has come to."""
+        return self.build / "report" / "index.html"
+
+    @property
     def acceptance(self) -> Path:
         """The verdicts of acceptance runs with their page, and a folder of logs a run."""
         return self.build / "acceptance"

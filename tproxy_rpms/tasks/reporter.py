@@ -23,7 +23,7 @@ SILENT = {"dump", "doctor", "status", "diff"}
 VERDICTS = {EquivalentError.exit_code: "equivalent", DifferentError.exit_code: "different"}
 
 # Tasks that leave the release's build folder alone: they run beside another run of the same release.
-APART = SILENT | {"rebuild", "rollback", "snapshots"}
+APART = SILENT | {"rebuild", "report", "rollback", "snapshots"}
 
 
 class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no types
