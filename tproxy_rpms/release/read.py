@@ -178,7 +178,14 @@ def read_epoch(table: Table) -> int:
 
 
 def read_release(
-    table: Table, *, name: str, files: Iterable[Path], target: Target, target_file: Path, builders: Iterable[str], root: Path = STOCK
+    table: Table,
+    *,
+    name: str,
+    files: Iterable[Path],
+    target: Target,
+    target_file: Path,
+    builders: Iterable[str],
+    root: Path = STOCK,
 ) -> Release:
     """Return the release that a merged table describes, with its problems in `table.problems`."""
     sources = {key: read_source(key, inner) for key, inner in table.tables("sources")}
