@@ -22,7 +22,6 @@ from tproxy_rpms.release.model import (
 )
 from tproxy_rpms.release.site import FINGERPRINT, read_acceptance, read_publishing, read_signing, read_url
 from tproxy_rpms.release.table import Table, describe
-from tproxy_rpms.shelf import STOCK
 
 ARCHES = ("x86_64", "i386")
 POLICIES = ("require", "report", "none")
@@ -178,14 +177,7 @@ def read_epoch(table: Table) -> int:
 
 
 def read_release(
-    table: Table,
-    *,
-    name: str,
-    files: Iterable[Path],
-    target: Target,
-    target_file: Path,
-    builders: Iterable[str],
-    root: Path = STOCK,
+    table: Table, *, name: str, files: Iterable[Path], target: Target, target_file: Path, root: Path, builders: Iterable[str]
 ) -> Release:
     """Return the release that a merged table describes, with its problems in `table.problems`."""
     sources = {key: read_source(key, inner) for key, inner in table.tables("sources")}
