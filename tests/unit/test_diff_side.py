@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tproxy_rpms.diff.compare import compare_sets
 from tproxy_rpms.diff.gather import LINE
 from tproxy_rpms.diff.pool import Pool
 from tproxy_rpms.diff.read import list_rpms, make_set, read_set
@@ -176,6 +177,16 @@ def test_where_rpms_lie(tmp_path: Path) -> None:
 def test_a_package_of_no_repository_belongs_to_that_of_its_arch(arches: tuple[str, ...], repositories: set[str]) -> None:
     packages = [make_package(arch=arch, repository="") for arch in arches]
     assert {one.repository for one in make_set(packages, title="", location="").packages} == repositories
+
+
+def test_what_lies_twice_is_one_package(tmp_path: Path) -> None:
+    for name in ("hello-x86_64", "hello-i386"):
+        put(tmp_path / "rpms" / name)
+    found = read_set(tmp_path / "rpms")
+    assert len(found.packages) == 1
+    assert not compare_sets(found, found).differ
+    put(tmp_path / "rpms" / "other", made=Made(level=1))
+    assert len(read_set(tmp_path / "rpms").packages) == 2
 
 
 def test_a_package_is_read_by_its_header(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from tproxy_rpms.console import format_bytes
+from tproxy_rpms.course import format_bytes
 from tproxy_rpms.diff.change import Change, Details, FileChange, SymbolChange
 from tproxy_rpms.diff.folders import group_folders
 from tproxy_rpms.repro.report import shorten

@@ -66,9 +66,12 @@ def read_set(folder: Path, *, title: str = "", location: str = "") -> PackageSet
 
 
 def make_set(packages: Sequence[Package], *, title: str, location: str) -> PackageSet:
-    """Return a set of packages; those that lay in no repository of a known name get one by their arch."""
-    named = assign_repositories(packages)
-    ordered = sorted(named, key=lambda one: (one.repository, one.name, one.arch, one.evr, one.file))
+    """Return a set of packages; those that lay in no repository of a known name get one by their arch.
+
+    What lies twice in a repository, as a noarch package of two arches does in a folder of all, is one package.
+    """
+    named = {(one.repository, one.nevra, one.sha256): one for one in assign_repositories(packages)}
+    ordered = sorted(named.values(), key=lambda one: (one.repository, one.name, one.arch, one.evr, one.file))
     return PackageSet(title=title, location=location, packages=tuple(ordered))
 
 

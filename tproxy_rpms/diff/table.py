@@ -3,10 +3,11 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from tproxy_rpms.console import format_bytes, one_line
+from tproxy_rpms.course import format_bytes
 from tproxy_rpms.diff.change import WORDS, Change, Difference
 from tproxy_rpms.diff.details import WIDTH, list_details
 from tproxy_rpms.diff.package import Package, PackageSet
+from tproxy_rpms.outlet import one_line
 from tproxy_rpms.repro.report import shorten
 
 # What a size takes with its difference, the words before a name, and the names that others are set beside.

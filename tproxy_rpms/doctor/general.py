@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tproxy_rpms.builders.namespace import BUILD_MEMORY, SPARE_MEMORY, available_memory
-from tproxy_rpms.console import format_bytes
+from tproxy_rpms.course import format_bytes
 from tproxy_rpms.doctor.finding import Case, Finding, failure, good, warning
 from tproxy_rpms.doctor.needs import NOTHING, Place, Tool, load_needs
 from tproxy_rpms.errors import TproxyError

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tproxy_rpms.console import format_bytes, format_seconds, one_line
+from tproxy_rpms.course import format_bytes, format_seconds
+from tproxy_rpms.outlet import one_line
 
 HERE = Path(__file__).parent
 

@@ -14,7 +14,7 @@ from tproxy_rpms.release.table import Table, describe, suggest
 
 SCHEMA = 1
 BUILDERS = ("chroot", "mock")
-HINT = "every key is described in docs/release-file.md"
+HINT = "docs/release-file.md tells how a file is read; every key: ./run python -m tproxy_rpms.reference"
 
 
 def load_release(name_or_path: str, *, root: Path) -> Release:

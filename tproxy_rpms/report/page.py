@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tproxy_rpms.console import format_seconds
+from tproxy_rpms.course import format_seconds
 from tproxy_rpms.page.bar import Chart, draw
 from tproxy_rpms.page.template import render_template
 from tproxy_rpms.report.gather import CutReport

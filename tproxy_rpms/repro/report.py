@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tproxy_rpms.console import one_line
 from tproxy_rpms.errors import HostError
+from tproxy_rpms.outlet import one_line
 from tproxy_rpms.page.template import render_template
 from tproxy_rpms.repro.verdict import CAUSES, Comparison, Difference, Report
 from tproxy_rpms.store import read_document, write_json

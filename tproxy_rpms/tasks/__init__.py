@@ -11,6 +11,7 @@ from typing import Any
 
 from doit import task_params
 
+from tproxy_rpms.console import WISHES, ask_for, prepare_streams
 from tproxy_rpms.errors import TproxyError, UserError
 from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.reporter import LineReporter
@@ -42,7 +43,10 @@ STAGES = (
 )
 
 # What may be given as NAME=VALUE on doit's command line, with the default.
-VARIABLES = {"release": "centos5", "ccache": "off", "build": "build"}
+VARIABLES = {"release": "centos5", "ccache": "off", "build": "build", "progress": ""}
+
+# What a variable may be, where not everything goes.
+CHOICES = {"ccache": ("on", "off"), "progress": WISHES}
 
 # Bytes that doit's database and its journal may take.
 DATABASE_ROOM = 1 << 20
@@ -53,15 +57,17 @@ def create_namespace(given: Mapping[str, str], *, root: Path) -> dict[str, Any]:
 
     Args:
         given: the NAME=VALUE words of doit's command line: `release` (name or path), `ccache` (`on` or `off`),
-            `build` (the folder that the release's own folder lies in; relative to `root`).
+            `build` (the folder that the release's own folder lies in; relative to `root`), `progress` (one of WISHES).
         root: the project's folder.
 
     A release or a variable that is not valid ends the program here, with its exit code and every problem found.
     """
     from tproxy_rpms.release.load import load_release
 
+    prepare_streams()
     try:
         variables = check_variables(given)
+        ask_for(variables["progress"])
         release = load_release(variables["release"], root=root)
         cut = Cut(release=release, root=root, ccache=variables["ccache"] == "on", folder=Path(variables["build"]))
         _ = cut.finished_builds  # a variable that is wrong ends the run before the first step
@@ -78,11 +84,15 @@ def check_variables(given: Mapping[str, str]) -> dict[str, str]:
     for name in given.keys() - VARIABLES.keys():
         near = difflib.get_close_matches(name, VARIABLES, n=1)
         problems.append(f"{name}={given[name]}: no such variable" + (f"; did you mean {near[0]}=?" if near else ""))
-    if given.get("ccache", "off") not in ("on", "off"):
-        problems.append(f"ccache={given['ccache']}: must be on or off")
+    progress = given.get("progress") or os.environ.get("TPROXY_RPMS_PROGRESS") or "auto"
+    variables = VARIABLES | dict(given) | {"progress": progress}
+    for name, choices in CHOICES.items():
+        if variables[name] not in choices:
+            said = name if name in given else f"TPROXY_RPMS_{name.upper()}"
+            problems.append(f"{said}={variables[name]}: must be {', '.join(choices[:-1])} or {choices[-1]}")
     if problems:
         raise UserError("\n".join(sorted(problems)), hint=f"the variables are {', '.join(f'{name}=' for name in VARIABLES)}")
-    return VARIABLES | dict(given)
+    return variables
 
 
 def configure_doit(cut: Cut) -> dict[str, Any]:

@@ -1,14 +1,13 @@
 """One run of a release: where everything lies, and what earlier steps recorded."""
 
 import os
-import sys
 import threading
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from tproxy_rpms.console import write_line
+from tproxy_rpms.console import tell
 from tproxy_rpms.errors import TproxyError
 from tproxy_rpms.release.model import Arch, Package, Release
 from tproxy_rpms.store import digest_file, digest_tree, digest_value, hold_lock, read_outputs
@@ -66,7 +65,7 @@ class Cut:
             return None
         from tproxy_rpms.cache.content import open_cache
 
-        return open_cache(value, tell=lambda line: write_line(sys.stdout, line))
+        return open_cache(value, tell=tell)
 
     @property
     def mirrors(self) -> tuple[str, ...]:
@@ -149,6 +148,10 @@ class Cut:
     def logs(self, package: Package, arch: Arch) -> Path:
         """The folder of root.log, build.log and state.log of one package and arch."""
         return self.build / "logs" / f"{package.name}-{arch}"
+
+    def pace(self, name: str) -> Path:
+        """How a step went the last time, and how far it was when: in the user's cache, so that a new clone knows it too."""
+        return self.cache / "pace" / self.release.name / f"{name.replace(':', '-')}.json"
 
     @property
     def receipt(self) -> Path:

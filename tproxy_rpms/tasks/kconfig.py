@@ -1,5 +1,6 @@
 """Resolve the kernel configuration and audit every fragment line, before any build root is made."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
@@ -91,6 +92,7 @@ def unpack(cut: Cut, package: Package) -> tuple[Path, ...]:
 
 def resolve(cut: Cut, package: Package, arch: Arch) -> tuple[Path, ...]:
     """Resolve and audit one arch; the audit's JSON is left even when the audit fails."""
+    from tproxy_rpms.console import write_line
     from tproxy_rpms.kernel.audit import audit_config, check_audit, list_demands, render_table, write_audit
     from tproxy_rpms.kernel.explain import explain_findings
     from tproxy_rpms.kernel.fragment import read_fragments
@@ -107,7 +109,7 @@ def resolve(cut: Cut, package: Package, arch: Arch) -> tuple[Path, ...]:
     )
     findings = explain_findings(tree, config, audit_config(fragments, config), arch=arch)
     write_audit(audit, findings, arch=arch)
-    print(render_table(findings, arch=arch), flush=True)
+    write_line(sys.stdout, render_table(findings, arch=arch))
     check_audit(findings, arch=arch)
     write_whole(demands, "".join(f"{line}\n" for line in list_demands(fragments)))
     return config, demands, audit
