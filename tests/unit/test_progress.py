@@ -66,7 +66,8 @@ def test_packages_of_roots_are_counted() -> None:
     assert counter.count == 1
     counter = Counter(INSTALLED)
     counter.feed(
-        b"DEBUG util.py:461:    Installing : bash-3.2-32.el5.x86_64   12/140 \nDEBUG util.py:461:  [ 3/9] Installing x\n  Installing: x  1/2\nDEBUG  Installed:\n  x\n"
+        b"DEBUG util.py:461:    Installing : bash-3.2-32.el5.x86_64   12/140 \nDEBUG util.py:461:  [ 3/9] Installing x\n"
+        b"  Installing: x  1/2\nDEBUG  Installed:\n  x\n"
     )
     assert counter.count == 3
 
