@@ -16,8 +16,11 @@ from tproxy_rpms.outlet import write_text
 WIDEST = 79
 
 # Columns of a name, and of a bar; a shorter one says nothing.
-NAMES = 30
+NAMES = 26
 LONGEST, SHORTEST = 24, 5
+
+# Columns that words have as a rule: a bar that grew and shrank with them would tell of that.
+WORDS = 36
 
 
 @dataclass(kw_only=True)
@@ -129,7 +132,8 @@ def render_bars(bars: Sequence[Bar], *, width: int) -> list[str]:
     said = max((len(bar.told) for bar in bars), default=0)
     names = max((len(bar.name) for bar in bars), default=0)
     names = min(names, NAMES, max(SHORTEST, width - said - 2))
-    length = min(LONGEST, width - names - said - 6)
+    room = width - names - 6
+    length = min(LONGEST, room - max(said, WORDS) if room - WORDS >= SHORTEST else room - said)
     lines = []
     for bar in bars:
         name = bar.name if len(bar.name) <= names else f"{bar.name[: names - 2]}.."

@@ -189,12 +189,12 @@ def test_bars_keep_their_words_on_a_narrow_terminal() -> None:
         Bar(name="x" * 50, told="7 objects", done=7),
     ]
     assert render_bars(bars, width=79) == [
-        "rpm:kernel:x86_64               [=========               ]  512 of 1310 objects",
-        f"{'x' * 28}..                              7 objects",
+        "rpm:kernel:x86_64           [====       ]  512 of 1310 objects",
+        f"{'x' * 24}..                 7 objects",
     ]
     assert render_bars(bars, width=40) == ["rpm:kernel:x86_64    512 of 1310 objects", f"{'x' * 17}..  7 objects"]
     assert all(len(line) <= width for width in range(1, 100) for line in render_bars(bars, width=width))
-    assert render_bars([Bar(name="x", told="3 of 2 objects", done=3, total=2)], width=50)[0].count("=") == 24
+    assert render_bars([Bar(name="x", told="3 of 2 objects", done=3, total=2)], width=79)[0].count("=") == 24
     assert render_bars([], width=80) == []
 
 

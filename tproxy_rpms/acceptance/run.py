@@ -42,7 +42,6 @@ class Cast:
 def accept(
     release: str, world: str, names: Iterable[str], assemble: Callable[[], Cast], *, arch: Arch, host: ProxyHost,
     packages: Mapping[str, str], may_skip: Iterable[str], folder: Path, work: Path, tell: Callable[[str], None],
-    report: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Verdict:  # fmt: skip
     """Run scenarios in a world and return the verdict; logs and captures of what failed are left in a folder.
 
@@ -51,7 +50,7 @@ def accept(
         host: paths and versions of the proxy. packages: file → hex SHA-256 of what is tried.
         may_skip: capabilities that this host may lack.
         folder, work: for logs and captures; and for the hosts' files, which go with the run, or with the next one.
-        tell: takes a line for people now and then. report: takes how many scenarios have run, of how many.
+        tell: takes a line for people now and then.
 
     Raises HostError for a capability that is missing and may not be skipped, and for a world that cannot be made.
     """
@@ -67,12 +66,10 @@ def accept(
     ]
     runnable = [name for name, reason in skipped.items() if not reason]
     if runnable:
-        report(0, len(runnable))
         try:
             with open_world(world, assemble(), work=work, logs=folder) as opened:
-                for number, name in enumerate(runnable, 1):
+                for name in runnable:
                     findings.append(run_scenario(name, opened, folder=folder, tell=tell))
-                    report(number, len(runnable))
         except NodeError as error:  # hosts that do not come up are a verdict on the packages
             tell(f"FAIL  {error.message}")
             told = {finding.scenario for finding in findings}

@@ -23,14 +23,12 @@ def watch_log(name: str, *, unit: str, find: Callable[[], Path | None], pattern:
 
 
 @contextmanager
-def watch_count(
-    name: str, *, unit: str, count: Callable[[], int], kept: Path, total: Callable[[], int] | None = None
-) -> Iterator[None]:
+def watch_count(name: str, *, unit: str, count: Callable[[], int], kept: Path) -> Iterator[None]:
     """Show how far a step is as long as the context lasts, and keep its pace if it comes to a good end.
 
     Args:
         name: of the step. unit: what is counted, in the plural. count: returns how many are done.
-        kept: the file of the step's pace. total: returns of how many; without it, of as many as the last time.
+        kept: the file of the step's pace; of how many is what it says.
     """
     last, started = read_pace(kept), time.monotonic()
     marks: list[tuple[float, int]] = []
@@ -47,7 +45,7 @@ def watch_count(
 
         def look() -> None:
             done = mark()
-            of = total() if total else last.count if last and done <= last.count else 0
+            of = last.count if last and done <= last.count else 0
             report(done, of, last.estimate_left(done, time.monotonic() - started) if last else None)
 
         with repeat(look):
@@ -59,19 +57,15 @@ def watch_count(
 
 
 class Tally:
-    """How many are done of how many, as the one who does them tells."""
+    """How many are done, as the one who does them tells."""
 
     def __init__(self) -> None:
-        self.told = (0, 0)
+        self.count = 0
 
-    def report(self, done: int, total: int) -> None:
-        """Take how many are done, of how many."""
-        self.told = done, total
+    def add(self) -> None:
+        """One more is done."""
+        self.count += 1
 
-    def done(self) -> int:
+    def look(self) -> int:
         """Return how many are done."""
-        return self.told[0]
-
-    def total(self) -> int:
-        """Return of how many."""
-        return self.told[1]
+        return self.count

@@ -81,12 +81,16 @@ def run(cut: Cut, world: str, arch: Arch) -> tuple[Path, ...]:
     for capture in folder.glob("*.pcap"):
         capture.unlink()
     name, tally = f"accept:{world}:{arch}", Tally()
-    with watch_count(name, unit="scenarios", count=tally.done, total=tally.total, kept=cut.pace(name)):
+
+    def tell_check(line: str) -> None:
+        tally.add()
+        tell(f"{world} {arch}: {line}")
+
+    with watch_count(name, unit="checks", count=tally.look, kept=cut.pace(name)):
         verdict = accept(
             cut.release.name, world, names, partial(assemble, cut, world, arch, folder), arch=arch,
             host=describe_host(cut, world), packages=list_packages(cut, arch), may_skip=cut.release.acceptance.may_skip,
-            folder=folder, work=cut.build / "work" / f"accept-{world}-{arch}",
-            tell=lambda line: tell(f"{world} {arch}: {line}"), report=tally.report,
+            folder=folder, work=cut.build / "work" / f"accept-{world}-{arch}", tell=tell_check,
         )  # fmt: skip
     write_verdict(path, verdict)
     write_page(cut)
