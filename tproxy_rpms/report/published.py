@@ -36,7 +36,7 @@ def compare_published(place: Place, cut: Path) -> Published:
         pool = Pool([*ours, *(cut / "diff").rglob("*.rpm")])
         return replace(found, difference=compare_sets(read_snapshot(place, served, pool), read_set(cut, title="this cut")))
     except (TproxyError, OSError) as error:
-        return replace(found, lack=f"It could not be compared: {getattr(error, 'message', error)}")
+        return replace(found, lack=f"It could not be compared: {str(error).splitlines()[0]}")
 
 
 def read_snapshot(place: Place, snapshot: Snapshot, pool: Pool) -> PackageSet:

@@ -49,14 +49,14 @@ def gather(cut: Cut) -> "Evidence":
     from tproxy_rpms.tasks.status import read_status
 
     assessor = open_assessor(cut)
-    steps = {name: assessor.judge(name) for name in assessor.steps}
+    steps = {name: shorten_reasons(cut, assessor.judge(name)) for name in assessor.steps}
     return Evidence(
         release=cut.release,
         folder=cut.build,
         now=time.time(),
         runs=read_runs(cut.runs),
         steps=steps,
-        obstacles=read_status(cut).obstacles,
+        obstacles=tuple(drop_folders(cut, line) for line in read_status(cut).obstacles),
         made=tuple(gather_made(cut, steps)),
         patches=dict(gather_patches(cut)),
         roots=tuple(gather_roots(cut)),
@@ -64,6 +64,19 @@ def gather(cut: Cut) -> "Evidence":
         published=gather_published(cut),
         benchmarks=cut.top / "benchmarks" / "results.json",
     )
+
+
+def shorten_reasons(cut: Cut, cell: "Cell") -> "Cell":
+    """Return what came of a step, with reasons for a page."""
+    return replace(cell, reasons=tuple(drop_folders(cut, reason) for reason in cell.reasons))
+
+
+def drop_folders(cut: Cut, text: str) -> str:
+    """Return a text without the folders of this host: the page may be read elsewhere."""
+    folders = (cut.build, *(path.parent for path in cut.release.files))
+    for folder in folders:
+        text = text.replace(f"{folder}/", "")
+    return text
 
 
 def gather_made(cut: Cut, steps: "Mapping[str, Cell]") -> "Iterator[Made]":
@@ -109,7 +122,8 @@ def gather_verdicts(cut: Cut) -> "Verdicts":
     current: dict[str, dict[str, str]] = {arch: list_packages(cut, arch) for arch in cut.release.arches}
     accepted, others = sift(cut.acceptance, read_verdict, lambda one: one.packages == current.get(one.arch))
     reproduced, strangers = sift(cut.verdicts(), read_report, partial(is_about, cut))
-    return Verdicts(accepted=accepted, reproduced=reproduced, stale=(*others, *strangers))
+    stale = tuple(drop_folders(cut, line) for line in (*others, *strangers))
+    return Verdicts(accepted=accepted, reproduced=reproduced, stale=stale)
 
 
 def sift(folder: Path, read: Callable[[Path], T], fits: Callable[[T], bool]) -> tuple[tuple[T, ...], tuple[str, ...]]:
