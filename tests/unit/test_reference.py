@@ -44,7 +44,7 @@ class Asked(Table):
 def read_empty_release() -> Asked:
     table = Asked()
     check_own_keys(Path("f.toml"), {}, table.problems)
-    read_release(table, name="f", files=(), target=make_target(), target_file=Path("t.toml"), builders=BUILDERS)
+    read_release(table, name="f", files=(), target=make_target(), target_file=Path("t.toml"), root=Path(), builders=BUILDERS)
     return table
 
 

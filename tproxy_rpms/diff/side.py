@@ -12,6 +12,7 @@ from tproxy_rpms.publish.snapshots import Catalogue, choose_target, read_catalog
 from tproxy_rpms.release.model import Publishing
 from tproxy_rpms.release.table import suggest
 from tproxy_rpms.repro.published import local_folder
+from tproxy_rpms.shelf import list_names
 
 SERVED, BEFORE = "current", "previous"
 ID = re.compile(r"[0-9a-f]{3,16}")
@@ -71,7 +72,7 @@ class Bearings:
     @cached_property
     def releases(self) -> tuple[str, ...]:
         """The names of the releases that there are, and of those that have left a cut."""
-        files = [path.stem for path in (self.root / "releases").glob("*.toml")]
+        files = list_names(self.root, "releases", ".toml")
         cuts = [path.parent.name for path in self.top.glob("*/repo")]
         return tuple(sorted({*files, *cuts, self.release}))
 

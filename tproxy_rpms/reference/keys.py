@@ -48,7 +48,8 @@ OWN: Mapping[type, tuple[Key, ...]] = {
             name="extends",
             kind="text",
             default="none",
-            text="name or path of the release that this one builds on; a path is relative to this file.",
+            text="name or path of the release that this one builds on; a path is relative to this file. A release of a project "
+            "may have the name of the stock's that it extends.",
         ),
         Key(
             name="remove",

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from tproxy_rpms.shelf import STOCK, find_named, is_stock, name_path
+
 Arch = Literal["x86_64", "i386"]
 Policy = Literal["require", "report", "none"]
 Profile = Literal["el5", "modern"]
@@ -319,6 +321,7 @@ class Release:
         name: the stem of its file.
         files: the release files it came from, itself last.
         target_file: the file that the target comes from.
+        root: the folder of the project that has the release.
     """
 
     name: str
@@ -339,12 +342,25 @@ class Release:
     publishing: Publishing | None = None
     acceptance: Acceptance = Acceptance()
     target_file: Path = Path()
+    root: Path = STOCK
 
     @property
     def lock(self) -> Path:
-        """The folder of this release's build-root locks, beside its file: NAME.lock/PACKAGE-ARCH.json."""
-        return self.files[-1].with_suffix(".lock")
+        """The folder of this release's build-root locks, beside its file: NAME.lock/PACKAGE-ARCH.json.
+
+        A project that cuts a release of the stock has locks of its own for it, if it has made some.
+        """
+        beside = self.files[-1].with_suffix(".lock")
+        own = self.own_lock
+        return beside if beside.is_dir() and not own.is_dir() else own
+
+    @property
+    def own_lock(self) -> Path:
+        """Where locks are written: never among the stock of an installed package."""
+        own = self.files[-1]
+        return (self.root / "releases" / own.name if is_stock(self.root, own) else own).with_suffix(".lock")
 
     def mock_config(self, arch: Arch) -> Path:
-        """The mock configuration of an arch."""
-        return (self.target_file.parent / self.target.mock_configs / f"{self.target.name}-{arch}.cfg").resolve()
+        """The mock configuration of an arch; the project's own stands before one of the stock."""
+        path = (self.target_file.parent / self.target.mock_configs / f"{self.target.name}-{arch}.cfg").resolve()
+        return find_named(self.root, name_path(self.root, path) or str(path)).resolve()

@@ -52,13 +52,21 @@ CHOICES = {"ccache": ("on", "off"), "progress": WISHES}
 DATABASE_ROOM = 1 << 20
 
 
-def create_namespace(given: Mapping[str, str], *, root: Path) -> dict[str, Any]:
+def open_project(file: str, **defaults: str) -> dict[str, Any]:
+    """Return what a project's dodo.py, `file`, hands to doit; see `create_namespace`."""
+    from doit import doit_cmd
+
+    # doit has no public way to list the NAME=VALUE words that it was given, only to ask for one by name.
+    return create_namespace(doit_cmd._CMDLINE_VARS or {}, root=Path(file).parent, defaults=defaults)
+
+
+def create_namespace(given: Mapping[str, str], *, root: Path, defaults: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return what dodo.py hands to doit: DOIT_CONFIG and one task creator a stage.
 
     Args:
         given: the NAME=VALUE words of doit's command line: `release` (name or path), `ccache` (`on` or `off`),
             `build` (the folder that the release's own folder lies in; relative to `root`), `progress` (one of WISHES).
-        root: the project's folder.
+        root: the project's folder. defaults: variables as the project has them where they are not given.
 
     A release or a variable that is not valid ends the program here, with its exit code and every problem found.
     """
@@ -66,9 +74,9 @@ def create_namespace(given: Mapping[str, str], *, root: Path) -> dict[str, Any]:
 
     prepare_streams()
     try:
-        variables = check_variables(given)
+        variables = check_variables({**(defaults or {}), **given})
         ask_for(variables["progress"])
-        release = load_release(variables["release"], root=root)
+        release = load_release(locate_release(variables["release"]), root=root)
         cut = Cut(release=release, root=root, ccache=variables["ccache"] == "on", folder=Path(variables["build"]))
         _ = cut.finished_builds  # a variable that is wrong ends the run before the first step
     except TproxyError as error:
@@ -76,6 +84,14 @@ def create_namespace(given: Mapping[str, str], *, root: Path) -> dict[str, Any]:
         sys.exit(error.exit_code)
     LineReporter.cut = cut
     return {"DOIT_CONFIG": configure_doit(cut)} | {f"task_{stage}": stage_creator(stage, cut) for stage in STAGES}
+
+
+def locate_release(name_or_path: str) -> str:
+    """Return a release as it was given; a path as it is from where doit was started, which need not be the project's folder."""
+    from doit import get_initial_workdir
+
+    path = Path(get_initial_workdir() or ".") / name_or_path
+    return str(path) if name_or_path.endswith(".toml") and path.is_file() else name_or_path
 
 
 def check_variables(given: Mapping[str, str]) -> dict[str, str]:

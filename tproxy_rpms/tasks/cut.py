@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 from tproxy_rpms.console import tell
 from tproxy_rpms.errors import TproxyError
 from tproxy_rpms.release.model import Arch, Package, Release
+from tproxy_rpms.shelf import find_path, list_paths
 from tproxy_rpms.store import digest_file, digest_tree, digest_value, hold_lock, read_outputs
 
 if TYPE_CHECKING:
@@ -179,10 +180,10 @@ class Cut:
 
     def spec_files(self, package: Package) -> list[Path]:
         """A package's template, the templates that all share, and the files that it installs."""
-        specs = self.root / "specs"
-        shared = [path for path in specs.glob("*.j2") if not path.name.endswith(".spec.j2")]
-        parts = [*shared, specs / f"{package.spec}.spec.j2", *(specs / "files" / package.spec).glob("*")]
-        return [path for path in sorted(parts) if path.is_file()]
+        template = f"{package.spec}.spec.j2"
+        templates = list_paths(self.root, "specs", "*.j2")
+        shared = [path for path in templates if path.name == template or not path.name.endswith(".spec.j2")]
+        return [*list_paths(self.root, "specs", f"files/{package.spec}/*"), *shared]
 
     def spec_digest(self, package: Package) -> str:
         """A digest of all files of a package's spec."""
@@ -192,13 +193,17 @@ class Cut:
         """A package's patches for the release's target, in order."""
         from tproxy_rpms.packaging.patches import read_patches
 
-        return read_patches(self.root / "patches" / package.patches, self.release.target.traits) if package.patches else ()
+        return read_patches(self.patches_folder(package), self.release.target.traits) if package.patches else ()
+
+    def patches_folder(self, package: Package) -> Path:
+        """The folder of a package's patches."""
+        return find_path(self.root, "patches", package.patches)
 
     def patches_digest(self, package: Package) -> str:
         """A digest of a package's patches and of what decides which of them apply; empty without patches."""
         if not package.patches:
             return ""
-        return digest_value([digest_tree(self.root / "patches" / package.patches), self.release.target.traits])
+        return digest_value([digest_tree(self.patches_folder(package)), self.release.target.traits])
 
     @cached_property
     def target_digest(self) -> str:

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from tproxy_rpms.release.model import Arch, Kconfig, Package
+from tproxy_rpms.shelf import find_path
 from tproxy_rpms.store import digest_code, digest_file
 from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.step import Step
@@ -61,15 +62,15 @@ def inputs(cut: Cut, package: Package, arch: Arch) -> dict[str, object]:
 
 def list_fragments(root: Path, kconfig: Kconfig, arch: Arch) -> list[Path]:
     """Return the files of all fragments of a kernel; what every kernel must keep to comes first, named or not."""
-    always = [ALWAYS] if (root / "kconfig" / f"{ALWAYS}.config").exists() else []
+    always = [ALWAYS] if find_path(root, "kconfig", f"{ALWAYS}.config").exists() else []
     names = dict.fromkeys([*always, *kconfig.fragments])
     return [path for name in names for path in fragment_paths(root, name, arch)]
 
 
 def fragment_paths(root: Path, name: str, arch: Arch) -> list[Path]:
     """Return the files of a fragment: kconfig/NAME.config, and kconfig/NAME.ARCH.config where that exists."""
-    special = root / "kconfig" / f"{name}.{arch}.config"
-    return [root / "kconfig" / f"{name}.config", *([special] if special.exists() else [])]
+    special = find_path(root, "kconfig", f"{name}.{arch}.config")
+    return [find_path(root, "kconfig", f"{name}.config"), *([special] if special.exists() else [])]
 
 
 def tree_path(cut: Cut, package: Package) -> Path:

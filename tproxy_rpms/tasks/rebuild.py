@@ -93,10 +93,11 @@ def write_pinned(root: Path, folder: Path, record: "Record") -> Path:
     from tproxy_rpms.publish.rebuild import check_additions, check_files, pin_sources, target_name, write_release
     from tproxy_rpms.release.dump import dump_release
     from tproxy_rpms.release.load import load_release
+    from tproxy_rpms.shelf import find_named
     from tproxy_rpms.store import PACKAGE, write_whole
     from tproxy_rpms.tasks.inputs import list_inputs
 
-    find = {one.name: (PACKAGE.parent if one.role == "code" else root) / one.name for one in record.files}
+    find = {one.name: PACKAGE.parent / one.name if one.role == "code" else find_named(root, one.name) for one in record.files}
     check_files(record, find=find)
     path = write_release(record, folder, find=find)
     release = pin_sources(load_release(str(path), root=root), record)
