@@ -50,7 +50,7 @@ def make_release(**changes: object) -> Release:
     """A release of one package called hello with some fields changed."""
     fields = {
         "name": "test",
-        "files": (),
+        "files": (Path("test.toml"),),
         "summary": "a release for tests",
         "epoch": 1_000_000_000,
         "revision": "1",

@@ -113,6 +113,12 @@ class AcceptanceError(GateError):
     exit_code = 25
 
 
+class UnpublishableError(GateError):
+    """A cut is not ready to be published. `findings` holds every obstacle."""
+
+    exit_code = 26
+
+
 class HostError(TproxyError):
     """The surroundings failed: a tool is missing, the disk is full, a command of the host broke."""
 

@@ -23,6 +23,9 @@ T = TypeVar("T")
 
 PACKAGE = Path(__file__).parent
 
+# Characters of a changed value that are still shown; a digest is longer.
+SHORT = 32
+
 
 def digest_file(path: Path, algorithm: str = "sha256") -> str:
     """Return the hex digest of a file, read in constant memory."""
@@ -166,21 +169,64 @@ def read_outputs(stamp: Path) -> dict[Path, str]:
 def is_current(stamp: Path, *, inputs: Mapping[str, Any]) -> bool:
     """Tell whether a stamp has these inputs and its outputs are unharmed; refreshes the times of unharmed outputs."""
     content = read_stamp(stamp)
-    if content is None or content["inputs"] != json.loads(json.dumps(dict(inputs), default=str)):
+    if content is None or content["inputs"] != as_recorded(inputs):
         return False
     touched = False
     for name, recorded in content["outputs"].items():
-        path = Path(name)
-        if not path.is_file():
+        state = look_at(Path(name), recorded)
+        if state is None:
             return False
-        state = {"sha256": recorded["sha256"], **output_state(path)}
         if state != recorded:
-            if digest_file(path) != recorded["sha256"]:
-                return False
             content["outputs"][name], touched = state, True
     if touched:
         write_json(stamp, content)
     return True
+
+
+def as_recorded(inputs: Mapping[str, Any]) -> Any:
+    """Return inputs as they come back from a stamp."""
+    return json.loads(json.dumps(dict(inputs), default=str))
+
+
+def look_at(path: Path, recorded: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return how an output is recorded as it is now, or None if it is not what was recorded."""
+    if not path.is_file():
+        return None
+    state = {"sha256": recorded["sha256"], **output_state(path)}
+    return state if state == recorded or digest_file(path) == recorded["sha256"] else None
+
+
+def explain_stamp(stamp: Path, *, inputs: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return why a stamp is not current, a line for each input that changed and each output that is harmed; writes nothing.
+
+    A stamp that is not there has nothing to tell.
+    """
+    content = read_stamp(stamp)
+    if content is None:
+        return ()
+    harmed = [name for name, recorded in content["outputs"].items() if look_at(Path(name), recorded) is None]
+    return (
+        *list_changes(content["inputs"], as_recorded(inputs)),
+        *(f"{name}: {'changed' if Path(name).is_file() else 'missing'}" for name in harmed),
+    )
+
+
+def list_changes(old: Any, new: Any, key: str = "") -> Iterator[str]:
+    """Yield what differs between two JSON-like values, a line for each innermost key; what is long is not shown."""
+    if old == new:
+        return
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in sorted(old.keys() | new.keys()):
+            inner = f"{key}.{name}" if key else name
+            if name not in new:
+                yield f"{inner}: gone"
+            elif name not in old:
+                yield f"{inner}: new"
+            else:
+                yield from list_changes(old[name], new[name], inner)
+        return
+    words = [json.dumps(value) for value in (old, new)]
+    yield f"{key}: {words[0]} → {words[1]}" if max(map(len, words)) <= SHORT else f"{key}: changed"
 
 
 @contextlib.contextmanager
@@ -214,3 +260,15 @@ def hold_lock(path: Path, holder: str) -> IO[str]:
     stream.write(holder + "\n")
     stream.flush()
     return stream
+
+
+def read_holder(path: Path) -> str:
+    """Return who holds a lock just now, as it was left there; empty if nobody does."""
+    try:
+        with path.open() as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return path.read_text().strip() or "unknown"
+    except OSError:
+        return ""
+    return ""

@@ -111,6 +111,60 @@ def test_a_release_is_signed_published_and_gone_back_to(project: Published, tmp_
     assert project.snapshot() == second
 
 
+def read_status(project: Published, *, status: int = 0) -> dict[str, dict[str, str]]:
+    """Return what `doit status --json` says: `PACKAGE ARCH` → column → word; and what is in the way, under its own name."""
+    content, _ = json.JSONDecoder().raw_decode(project.doit("status", "--json", status=status))
+    rows = {
+        f"{row['package']} {row['arch']}": {name: cell["word"] for name, cell in row["cells"].items()} for row in content["rows"]
+    }
+    assert content["publishable"] == (status == 0) == (not content["obstacles"])
+    return rows | {"obstacles": dict.fromkeys(content["obstacles"], "")}
+
+
+def test_the_status_tells_what_is_done_and_what_has_changed_since(project: Published) -> None:
+    before = read_status(project, status=26)
+    assert set(before["hello x86_64"].values()) == {"no", "none"}
+    assert "srpm:hello: not done yet" in before["obstacles"] or "fetch:hello: not done yet" in before["obstacles"]
+    project.doit("publish")
+    found = read_status(project)
+    row = dict.fromkeys(("built", "gated", "signed", "published"), "good")
+    for name in ("hello x86_64", "hello i386", "hello SRPM", "tproxy-release noarch"):
+        assert row.items() <= found[name].items(), name
+    assert found["hello x86_64"]["reproducible"] == "no"
+
+    # What changes is named, and what comes of it is old, up to what is served.
+    project.change('revision = "1"', 'revision = "2"')
+    found = read_status(project, status=26)
+    assert found["obstacles"] == {'srpm:hello: revision: "1" → "2"': ""}
+    assert found["hello i386"]["built"] == "old" and found["hello i386"]["published"] == "good"
+    text = project.doit("status", status=26)
+    assert 'srpm:hello: revision: "1" → "2"' in text and "publishable: no" in text
+    project.doit("repo", "record")
+    assert read_status(project)["hello i386"]["published"] == "old"
+    project.doit("publish")
+    assert read_status(project)["hello i386"]["published"] == "good"
+    project.doit("rollback")
+    assert read_status(project)["hello i386"]["published"] == "old"
+
+    # A file that is harmed is named.
+    (rpm,) = (project.build / "rpms" / "hello-i386").glob("*.rpm")
+    rpm.chmod(0o644)
+    rpm.write_bytes(rpm.read_bytes() + b"x")
+    assert f"rpm:hello:i386: {rpm}: changed" in read_status(project, status=26)["obstacles"]
+
+
+def test_nothing_is_published_that_was_not_built_twice_where_that_is_asked(project: Published) -> None:
+    path = project.folder / "releases" / "small.toml"
+    path.write_text(path.read_text() + 'demand = ["repro"]\n')
+    output = project.doit("publish", status=21)
+    assert "hello x86_64: no second build of these RPMs gave the same" in output, output
+    assert not (project.place / "current").exists()
+    assert "repro:hello:SRPM: not done yet" in read_status(project, status=26)["obstacles"]
+    project.doit("repro")
+    project.doit("publish")
+    assert read_status(project)["hello i386"]["reproducible"] == "good"
+
+
 def test_nothing_is_published_that_was_to_be_shown_to_proxy_and_was_not(project: Published) -> None:
     for name in ("small", "centos5"):
         path = project.folder / "releases" / f"{name}.toml"

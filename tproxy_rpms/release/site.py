@@ -11,7 +11,7 @@ FINGERPRINT = re.compile(r"[0-9A-F]{40}")
 # Where scenarios run, what the host may lack for them, and the stages whose verdict publishing can ask for.
 WORLDS = ("namespaces", "machines")
 CAPABILITIES = ("root", "namespaces", "tproxy", "i386", "qemu", "users", "gre")
-DEMANDS = ("accept",)
+DEMANDS = ("accept", "repro")
 DIGESTS = ("SHA1", "SHA256", "SHA384", "SHA512")
 
 # A remote folder is absolute, so that nobody has to know where a login ends up.

@@ -34,6 +34,7 @@ STAGES = (
     "snapshots",
     "repro",
     "rebuild",
+    "status",
     "dump",
     "doctor",
 )

@@ -151,6 +151,11 @@ class Cut:
         return self.build / "logs" / f"{package.name}-{arch}"
 
     @property
+    def receipt(self) -> Path:
+        """What this release last served at the place that it publishes to."""
+        return self.build / "published.json"
+
+    @property
     def runs(self) -> Path:
         """The folder of what each run did, and how long it took."""
         return self.build / "runs"

@@ -83,6 +83,7 @@ def compose(cut: Cut) -> tuple[Path, ...]:
     from tproxy_rpms.publish.tree import check_complete, compose_tree
     from tproxy_rpms.tasks.accept import require_accepted
     from tproxy_rpms.tasks.record import list_repositories
+    from tproxy_rpms.tasks.repro import require_reproduced
 
     base = cut.build / "repo"
     repositories = list_repositories(cut)
@@ -93,6 +94,8 @@ def compose(cut: Cut) -> tuple[Path, ...]:
         )
     if "accept" in require_publishing(cut).demand:
         require_accepted(cut)
+    if "repro" in require_publishing(cut).demand:
+        require_reproduced(cut)
     expected = {
         f"{name}: {package}": list_finished(cut, name, package) for name in repositories for package in cut.release.packages
     }
@@ -121,6 +124,7 @@ def send(cut: Cut) -> None:
     """Send the snapshot to its place, and serve it. Raises SigningError for a key that has expired since it signed."""
     from tproxy_rpms.console import write_line
     from tproxy_rpms.publish.place import open_place
+    from tproxy_rpms.publish.receipt import write_tree_receipt
     from tproxy_rpms.publish.snapshots import publish_snapshot
     from tproxy_rpms.publish.tree import verify_tree
     from tproxy_rpms.signing.signatory import read_keys
@@ -129,6 +133,7 @@ def send(cut: Cut) -> None:
     _, manifest_key = read_keys(cut.release)
     verify_tree(tree, manifest_key)
     published = publish_snapshot(open_place(publishing), tree, publishing)
+    write_tree_receipt(cut.receipt, to=publishing.to, tree=tree)
     word = "now" if published.changed else "already"
     write_line(sys.stdout, f"{publishing.to}: {published.id} is {word} served; clients: {cut.release.url}")
     if published.complaint:

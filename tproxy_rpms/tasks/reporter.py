@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tproxy_rpms.tasks.cut import Cut
 
 # Tasks that only tell something, and what they tell a program may be reading.
-SILENT = {"dump", "doctor"}
+SILENT = {"dump", "doctor", "status"}
 
 # The exit code of a task that has found two builds not to be identical → what they are.
 VERDICTS = {EquivalentError.exit_code: "equivalent", DifferentError.exit_code: "different"}

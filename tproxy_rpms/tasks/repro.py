@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tproxy_rpms.errors import DifferentError, EquivalentError, UserError
+from tproxy_rpms.errors import DifferentError, EquivalentError, GateError, UserError
 from tproxy_rpms.release.model import Arch, Package
 from tproxy_rpms.store import digest_value, read_outputs
 from tproxy_rpms.tasks.cut import Cut
@@ -179,6 +179,21 @@ def write_page(cut: Cut, folder: Path) -> None:
         details = [path.name.removesuffix(".html") for path in (folder / "detail").glob("*.html")]
         page = render_page(reports, title=f"{cut.release.name}: reproducibility", details=details)
         write_whole(folder / "index.html", page)
+
+
+def require_reproduced(cut: Cut) -> None:
+    """Raise GateError unless a second build of everything gave the same, or differs in nothing but what is excused."""
+    from tproxy_rpms.repro.report import read_reports
+
+    good = {
+        (report.package, report.arch)
+        for report in read_reports(cut.verdicts())
+        if report.verdict != "different" and is_about(cut, report)
+    }
+    asked = [(name, arch) for name in cut.release.packages for arch in (*cut.release.arches, "SRPM")]
+    findings = [f"{name} {arch}: no second build of these RPMs gave the same" for name, arch in asked if (name, arch) not in good]
+    if findings:
+        raise GateError(findings, hint="publishing.demand asks for it: run doit repro")
 
 
 def is_about(cut: Cut, report: "Report") -> bool:

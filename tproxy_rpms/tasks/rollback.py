@@ -20,10 +20,14 @@ def roll_back(cut: Cut, *, ids: list[str]) -> None:
     from tproxy_rpms.console import write_line
     from tproxy_rpms.publish import snapshots
     from tproxy_rpms.publish.place import open_place
+    from tproxy_rpms.publish.receipt import write_receipt
     from tproxy_rpms.signing.signatory import read_manifest_key
 
     if len(ids) > 1:
         raise UserError(f"rollback takes one snapshot, not {len(ids)}", hint="doit rollback [ID]; doit snapshots lists them")
     publishing = require_publishing(cut)
-    name = snapshots.roll_back(open_place(publishing), read_manifest_key(cut.release), *ids)
+    place = open_place(publishing)
+    name = snapshots.roll_back(place, read_manifest_key(cut.release), *ids)
+    served = snapshots.read_catalogue(place).find(name)
+    write_receipt(cut.receipt, to=publishing.to, name=name, packages=served.packages if served else {})
     write_line(sys.stdout, f"{publishing.to}: {name} is now served")
