@@ -1,94 +1,218 @@
-"""What a long transfer shows: bars on a terminal, plain lines elsewhere."""
+"""What a run shows while it goes on: whole lines, and of what takes long bars on a terminal, plain lines with times elsewhere."""
 
+import atexit
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, TextIO
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, TextIO
 
-# Seconds between two plain lines of one transfer.
-INTERVAL = 10
+from tproxy_rpms.course import Course, format_clock
+from tproxy_rpms.outlet import PLAIN_AGAIN, STYLES, clean_text, draws_bars, tolerate, wants_colours, write_text
 
-_lock = threading.Lock()
-_bars: Any = None
-_shown = 0
+if TYPE_CHECKING:
+    from tproxy_rpms.bars import Bar, Bars
+
+# What may be asked for: bars where they do good, never, or also in what calls itself a CI.
+WISHES = ("auto", "plain", "bars")
+
+# Seconds until the first plain line of something, and the most between two: logs of long runs stay small.
+FIRST, LONGEST = 30, 300
+
+# Seconds between two looks at what goes on.
+LOOK = 1.0
+
+
+class Report(Protocol):
+    """Takes how far something is."""
+
+    def __call__(self, done: int, total: int, left: float | None = None, /) -> None:
+        """Take how much is done, of how much (0 if not known), and the seconds that are left, where somebody knows."""
+
+
+class Display:
+    """The one place that knows what stands on the terminal."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+        self.wish = "auto"
+        self.turn = threading.RLock()
+        self.bars: Bars | None = None
+        self.stream: TextIO | None = None
+        self.shown = 0
+        self.closed = False
+
+    @contextmanager
+    def share(self, stream: TextIO) -> "Iterator[Bars | None]":
+        """Yield the bars of a terminal, drawn as long as somebody does; None if another has them, or the run has ended."""
+        with self.turn:
+            bars = self.open_bars(stream)
+            self.shown += bars is not None
+        try:
+            yield bars
+        finally:
+            with self.turn:
+                self.shown -= bars is not None
+                if self.shown == 0:
+                    self.stop()
+
+    def open_bars(self, stream: TextIO) -> "Bars | None":
+        """Return the bars, drawn on this stream."""
+        if self.closed or self.stream not in (None, stream):
+            return None
+        if self.bars is None:
+            from tproxy_rpms.bars import Bars
+
+            self.bars, self.stream = Bars(stream), stream
+        return self.bars
+
+    def stop(self) -> None:
+        """Take the bars away."""
+        with self.turn:
+            bars, self.bars, self.stream = self.bars, None, None
+            if bars is not None:
+                bars.stop()
+
+    def close(self) -> None:
+        """Take the bars away for good: threads that a run leaves behind draw none any more."""
+        self.closed = True
+        self.stop()
+
+
+_display = Display()
+atexit.register(_display.close)
 
 
 class Console:
-    """Shows transfers on one stream, several at once.
+    """Shows what takes long on one stream, several things at once.
 
     Args:
-        stream: where to; bars are drawn if it is a terminal, without colours if NO_COLOR is set.
+        stream: where to, standard error if not given.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stderr
 
+    def transfer(self, name: str) -> AbstractContextManager[Report]:
+        """Show a transfer; yields the function that takes the bytes so far and the total (0 if not known)."""
+        return self.progress(name, "B")
+
     @contextmanager
-    def transfer(self, name: str) -> Iterator[Callable[[int, int], None]]:
-        """Show one transfer; yields the function that takes the bytes so far and the total (0 if not known)."""
-        if self.stream.isatty():
-            with self.bar(name) as report:
-                yield report
-        else:
-            yield self.plain(name)
+    def progress(self, name: str, unit: str) -> Iterator[Report]:
+        """Show something that takes long; yields the function that takes how far it is. Before its first call nothing is shown.
 
-    def plain(self, name: str) -> Callable[[int, int], None]:
-        """Return a report that writes a line now and then."""
-        last = time.monotonic()
+        Args:
+            name: of the step or file. unit: what is counted, in the plural; "B" for bytes.
+        """
+        with ExitStack() as stack:
+            draws = draws_bars(_display.wish, self.stream, os.environ)
+            yield self.draw(name, Course(unit), stack) if draws else self.write(name, Course(unit))
 
-        def report(done: int, total: int) -> None:
-            nonlocal last
-            if time.monotonic() - last >= INTERVAL:
-                last = time.monotonic()
-                write_line(self.stream, f"{name}: {format_bytes(done)}" + (f" of {format_bytes(total)}" if total else ""))
+    def draw(self, name: str, course: Course, stack: ExitStack) -> Report:
+        """Return a report that draws a bar, which goes with `stack`."""
+        begun = False
+        bar: Bar | None = None
+
+        def report(done: int, total: int, left: float | None = None, /) -> None:
+            nonlocal begun, bar
+            if not begun:
+                begun = True
+                bars = stack.enter_context(_display.share(self.stream))
+                if bars is not None:
+                    bar = bars.add(name)
+                    stack.callback(bars.remove, bar)
+            if bar is not None:
+                bar.done, bar.total, bar.told = done, total, course.tell(done, total, left)
 
         return report
 
-    @contextmanager
-    def bar(self, name: str) -> Iterator[Callable[[int, int], None]]:
-        """Show one bar among those of other threads; the display lasts as long as there is one."""
-        from rich.console import Console as Terminal
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+    def write(self, name: str, course: Course) -> Report:
+        """Return a report that writes a line now and then, ever more seldom."""
+        due: float = FIRST
 
-        global _bars, _shown  # one terminal, one display
-        with _lock:
-            if _shown == 0:
-                terminal = Terminal(file=self.stream, no_color="NO_COLOR" in os.environ)
-                columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True), TransferSpeedColumn()
-                # doit exchanges sys.stdout as it likes, so rich must not: see `write_line`.
-                _bars = Progress(*columns, console=terminal, redirect_stdout=False, redirect_stderr=False)
-                _bars.start()
-            _shown += 1
-            bars = _bars
-        task = bars.add_task(name, total=None)
-        try:
-            yield lambda done, total: bars.update(task, completed=done, total=total or None)
-        finally:
-            bars.remove_task(task)
-            with _lock:
-                _shown -= 1
-                if _shown == 0:
-                    bars.stop()
+        def report(done: int, total: int, left: float | None = None, /) -> None:
+            nonlocal due
+            told = course.tell(done, total, left)
+            if course.elapsed >= due:
+                due = course.elapsed + min(max(FIRST, course.elapsed / 2), LONGEST)
+                write_line(self.stream, f"{stamp()} {name} {told}")
+
+        return report
+
+
+def prepare_streams() -> None:
+    """Have Python's own streams take every character, and an interruption end in one line."""
+    for stream in (sys.stdout, sys.stderr):
+        tolerate(stream)
+    sys.excepthook = tell_end
+
+
+def tell_end(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """Say what ends the run: of an interruption no more than that."""
+    close_display()
+    if issubclass(kind, KeyboardInterrupt):
+        write_line(sys.stderr, "interrupted; the same command goes on from there")
+    else:
+        sys.__excepthook__(kind, error, traceback)
+
+
+def ask_for(wish: str) -> None:
+    """Have everything shown as one of WISHES says."""
+    _display.wish = wish
+
+
+def asked_for() -> str:
+    """Return what was asked for, one of WISHES."""
+    return _display.wish
+
+
+def close_display() -> None:
+    """Take the bars away for good, since the run ends."""
+    _display.close()
+
+
+@contextmanager
+def repeat(look: Callable[[], None]) -> Iterator[None]:
+    """Look at something again and again from a thread as long as the context lasts; what the host refuses is left out."""
+    end = threading.Event()
+
+    def work() -> None:
+        while not end.wait(LOOK):
+            with suppress(OSError):
+                look()
+
+    thread = threading.Thread(target=work, daemon=True, name="progress")
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
 
 
 def write_line(stream: TextIO, text: str) -> None:
-    """Write one whole line, above the bars if some are drawn on this terminal."""
-    with _lock:
-        if _shown and stream.isatty():
-            _bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
+    """Write whole lines, above the bars if some are drawn on this terminal; see the rules of `clean_text`."""
+    text = clean_text(text, colours=wants_colours(_display.wish, stream, os.environ))
+    with _display.turn:
+        if _display.bars is not None and stream.isatty():
+            _display.bars.print(text)
         else:
-            stream.write(text + "\n")
-            stream.flush()
+            write_text(stream, text + "\n")
 
 
-def format_bytes(count: int) -> str:
-    """Return a size for people, in binary units."""
-    value = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024 or unit == "GiB":
-            break
-        value /= 1024
-    return f"{value:.1f} {unit}" if unit != "B" else f"{count} B"
+def tell(text: str) -> None:
+    """Write whole lines to standard output, with the time since the run began."""
+    write_line(sys.stdout, f"{stamp()} {text}")
+
+
+def stamp() -> str:
+    """Return the time since the run began: `[ 3:25]`."""
+    return f"[{format_clock(time.monotonic() - _display.started):>5}]"
+
+
+def paint(stream: TextIO, word: str, style: str) -> str:
+    """Return a word in a style of STYLES, where the stream gets colours. The word must say all without."""
+    return f"{STYLES[style]}{word}{PLAIN_AGAIN}" if wants_colours(_display.wish, stream, os.environ) else word

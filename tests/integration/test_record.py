@@ -37,6 +37,11 @@ def dependencies(faked: FakedCut) -> dict[str, Any]:
     return by_name(faked.statement()["predicate"]["buildDefinition"]["resolvedDependencies"])
 
 
+def versions(faked: FakedCut) -> dict[str, str]:
+    found: dict[str, str] = faked.statement()["predicate"]["runDetails"]["builder"]["version"]
+    return found
+
+
 def sbom(faked: FakedCut) -> Any:
     return json.loads((faked.cut.record.parent / "small.cdx.json").read_text())
 
@@ -179,7 +184,8 @@ def test_neither_credentials_nor_folders_of_this_host_are_told(faked: FakedCut, 
     assert "private-mirror" not in faked.cut.record.read_text()
 
 
-def test_commit_and_changed_files_are_told(faked: FakedCut) -> None:
+def test_commit_and_changed_files_are_told(faked: FakedCut, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tproxy_rpms.tasks.record.STOCK", faked.root)  # as if it were a checkout
     make(faked.cut)
     assert "tproxy-rpms" not in dependencies(faked)
     (faked.root / ".gitignore").write_text("/build/\n")
@@ -194,6 +200,19 @@ def test_commit_and_changed_files_are_told(faked: FakedCut) -> None:
     (faked.root / "new").touch()
     make(faked.cut)
     assert dependencies(faked)["tproxy-rpms"]["annotations"]["changed"] == ["new", "specs/squid.spec.j2"]
+    assert "project" not in versions(faked)
+
+
+def test_a_projects_own_commit_is_not_taken_for_that_of_the_stock(faked: FakedCut, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tproxy_rpms.tasks.record.STOCK", faked.root / "elsewhere")  # as a wheel has it
+    faked.git("init", "-q")
+    (faked.root / ".gitignore").write_text("/build/\n")
+    faked.git("add", "-A")
+    faked.git("commit", "-qm", "all")
+    (faked.root / "specs" / "squid.spec.j2").write_text("changed")
+    make(faked.cut)
+    assert "tproxy-rpms" not in dependencies(faked)
+    assert versions(faked)["project"] == faked.git("rev-parse", "HEAD").strip() + ", changed: specs/squid.spec.j2"
 
 
 def test_a_target_from_elsewhere_is_carried_along(faked: FakedCut, tmp_path: Path) -> None:

@@ -13,14 +13,17 @@ import pytest
 
 from tproxy_rpms.acceptance import capability, load
 from tproxy_rpms.acceptance.node import Answer
-from tproxy_rpms.acceptance.report import draw, render_page
+from tproxy_rpms.acceptance.report import render_page
 from tproxy_rpms.acceptance.run import Cast, accept, find_reason, refuse_lacks
 from tproxy_rpms.acceptance.scenarios import describe, list_scenarios, load_scenario
 from tproxy_rpms.acceptance.trial import Check, Finding, Series, Trial, TrialError
 from tproxy_rpms.acceptance.verdict import Verdict, read_verdict, write_verdict
 from tproxy_rpms.acceptance.world import ProxyHost, fetch, wait_until
 from tproxy_rpms.errors import HostError
+from tproxy_rpms.page.bar import draw
 from tproxy_rpms.release.site import CAPABILITIES, WORLDS
+
+from .htmlpage import check_page
 
 EVIL = "<script>alert(1)</script>"
 
@@ -148,10 +151,11 @@ def test_a_page_trusts_no_text_and_shows_every_verdict() -> None:
         [make_verdict(finding(checks=(GOOD, BAD), series=(SLOW, replace(SLOW, name="direct", seconds=1.0)), error=EVIL))],
         title=EVIL,
     )
+    check_page(page)
     assert EVIL not in page
     assert "<script" not in page
     assert "stop leaves nothing behind" in page
-    assert page.count("<svg") == 3, "requests per second, and two percentiles"
+    assert page.count('<svg class="picture"') == 3, "requests per second, and two percentiles"
     assert "direct 100, " in page or "direct 100" in page
     assert "nothing has been tried" in render_page([], title="x")
 

@@ -256,7 +256,9 @@ def test_run_installs_the_packages_that_the_doctor_names(project: Path, fake: Fa
     site = {"signing": Signing(key="A" * 40), "publishing": Publishing(to="host:/srv"), "target": make_target(signing="el5")}
     fake.release = replace(fake.release, packages={"k": kernel}, **site)
     run = (project / "run").read_text()
-    debian, fedora = (run.split(f"{family}_packages=(")[1].split(")")[0].split() for family in ("debian", "fedora"))
+    debian, fedora = (path.read_text().splitlines() for path in (general.DEBIAN, general.FEDORA))
+    for path in (general.DEBIAN, general.FEDORA):
+        assert f'mapfile -t {path.stem}_packages <"$here/{path.relative_to(project)}"' in run
     for tool in (*general.list_tools(fake.case()), *chroot.list_tools(fake.case())):
         assert tool.debian in debian, tool
         assert tool.fedora in fedora, tool

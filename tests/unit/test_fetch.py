@@ -2,13 +2,13 @@
 
 import hashlib
 import io
-import sys
 from pathlib import Path
 
 import pytest
 import requests
 
-from tproxy_rpms.console import Console, format_bytes, write_line
+from tproxy_rpms.console import Console
+from tproxy_rpms.course import format_bytes
 from tproxy_rpms.errors import FetchError
 from tproxy_rpms.release.model import Source
 from tproxy_rpms.sources import place
@@ -206,52 +206,6 @@ def test_the_innermost_reason_is_told() -> None:
     assert explain(Exception(Exception("Connection aborted.", inner))) == "Remote end closed connection without response"
     assert explain(Exception("HTTPConnectionPool(host='x'): Read timed out. (read timeout=1)")) == "timed out"
     assert explain(OSError()) == "OSError"
-
-
-def test_a_transfer_on_a_terminal_needs_rich_and_none_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "rich.progress", None)
-    stream = io.StringIO()
-    with Console(stream).transfer("file") as report:
-        report(1, 2)
-    assert stream.getvalue() == ""
-    stream.isatty = lambda: True  # type: ignore[method-assign]
-    with pytest.raises(ImportError), Console(stream).transfer("file"):
-        pass
-
-
-def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "xterm-256color")
-    shown = {}
-    for name in ("colours", "none"):
-        stream = io.StringIO()
-        stream.isatty = lambda: True  # type: ignore[method-assign]
-        if name == "none":
-            monkeypatch.setenv("NO_COLOR", "1")
-        else:
-            monkeypatch.delenv("NO_COLOR", raising=False)
-        with Console(stream).transfer("file") as report:
-            report(1 << 20, 2 << 20)
-        shown[name] = stream.getvalue()
-    assert "\x1b[38;" in shown["colours"]
-    assert "\x1b[38;" not in shown["none"]
-    assert "\x1b[3" not in shown["none"]
-
-
-def test_a_line_goes_above_the_bars_of_its_terminal_and_whole_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "xterm")
-    terminal, pipe = io.StringIO(), io.StringIO()
-    terminal.isatty = lambda: True  # type: ignore[method-assign]
-    write_line(terminal, "before")
-    assert terminal.getvalue() == "before\n"
-    with Console(terminal).transfer("file") as report:
-        report(1 << 20, 2 << 20)
-        write_line(terminal, "[x] 3 steps")
-        write_line(pipe, "piped")
-    shown = terminal.getvalue()
-    # The bar's line is cleared first, and drawn again below.
-    assert "\x1b[2K[x] 3 steps\n" in shown
-    assert "file" in shown[shown.index("3 steps") :]
-    assert pipe.getvalue() == "piped\n"
 
 
 def test_sizes_are_for_people() -> None:

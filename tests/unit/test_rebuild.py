@@ -136,6 +136,22 @@ def test_each_file_of_the_checkout_that_is_not_as_recorded_is_told_with_the_way_
     check_files(record, find=find)
 
 
+def test_the_way_back_of_a_wheel_is_its_version_and_of_a_project_its_commit(tmp_path: Path) -> None:
+    files = (RecordedFile(name="specs/a.j2", role="spec", sha256="a" * 64),)
+    for versions, hint in (
+        ({"python:tproxy-rpms": "0.1.0"}, "pip install tproxy-rpms==0.1.0"),
+        (
+            {"python:tproxy-rpms": "0.1.0", "project": "c0ffee"},
+            "pip install tproxy-rpms==0.1.0; in the project, git checkout c0ffee",
+        ),
+        ({}, "the record names no commit: find the files of that time"),
+    ):
+        record = replace(make_record(tmp_path, versions=versions, commit=""), files=files)
+        with pytest.raises(RecordError) as caught:
+            check_files(record, find={"specs/a.j2": tmp_path / "none"})
+        assert caught.value.hint == hint
+
+
 def test_a_file_that_would_go_in_and_did_not_then_is_told(tmp_path: Path) -> None:
     record = replace(make_record(tmp_path), files=(RecordedFile(name="specs/a.j2", role="spec", sha256="a" * 64),))
     known = [Input(name="specs/a.j2", path=tmp_path, role="spec"), Input(name="x/small.toml", path=tmp_path, role="release")]

@@ -8,6 +8,8 @@ from tproxy_rpms.errors import HostError
 from tproxy_rpms.repro.report import group_causes, read_report, read_reports, render_page, render_table, write_report
 from tproxy_rpms.repro.verdict import CAUSES, Comparison, Difference, Report, worst
 
+from .htmlpage import check_page
+
 EVIL = "/usr/share/<script>alert(1)</script>\x1b[31m\nnext"
 
 
@@ -90,6 +92,7 @@ def test_what_comes_out_of_packages_is_shown_and_not_obeyed() -> None:
     assert "\x1b" not in render_table(report)
     assert "next" not in [line.strip() for line in render_table(report).splitlines()]
     page = render_page([report], title=EVIL)
+    check_page(page)
     assert "<script" not in page and "<b>" not in page and "\x1b" not in page
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tproxy_rpms.course import format_seconds
 from tproxy_rpms.errors import BuildError, UserError
 from tproxy_rpms.tasks import check_variables
 from tproxy_rpms.tasks.cut import Cut
-from tproxy_rpms.tasks.reporter import format_seconds
 from tproxy_rpms.tasks.step import Step, guard
 
 from ..conftest import make_release
@@ -83,7 +83,7 @@ def test_an_interrupted_step_leaves_no_stamp(cut: Cut) -> None:
 
 
 def test_unknown_variables_are_refused_with_a_suggestion() -> None:
-    assert check_variables({"release": "x"}) == {"release": "x", "ccache": "off", "build": "build"}
+    assert check_variables({"release": "x"}) == {"release": "x", "ccache": "off", "build": "build", "progress": "auto"}
     with pytest.raises(UserError, match=r"(?s)ccache=maybe: must be.*relase=bookworm: .*did you mean release="):
         check_variables({"relase": "bookworm", "ccache": "maybe"})
 

@@ -1,29 +1,12 @@
 """Verdicts for people: one page of HTML without scripts, with the load's figures as a picture."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from tproxy_rpms.acceptance.trial import Finding, Series
 from tproxy_rpms.acceptance.verdict import Verdict
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bar:
-    """A bar of a picture: where it begins and how long it is, in hundredths of the widest."""
-
-    label: str
-    value: float
-    text: str
-    share: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chart:
-    """A group of bars that share a scale."""
-
-    title: str
-    bars: tuple[Bar, ...]
+from tproxy_rpms.page.bar import Chart, draw
+from tproxy_rpms.page.template import render_template
 
 
 def draw_series(series: Sequence[Series]) -> tuple[Chart, ...]:
@@ -37,15 +20,6 @@ def draw_series(series: Sequence[Series]) -> tuple[Chart, ...]:
     return tuple(charts)
 
 
-def draw(title: str, rows: Sequence[tuple[str, float, str]]) -> Chart:
-    """Return a group of bars for rows of name, value and text."""
-    widest = max((value for _, value, _ in rows), default=0) or 1
-    return Chart(
-        title=title,
-        bars=tuple(Bar(label=name, value=value, text=text, share=round(100 * value / widest, 1)) for name, value, text in rows),
-    )
-
-
 def find_word(finding: Finding) -> str:
     """Return one word for what became of a scenario."""
     if finding.skipped:
@@ -55,12 +29,6 @@ def find_word(finding: Finding) -> str:
 
 def render_page(verdicts: Sequence[Verdict], *, title: str) -> str:
     """Return one page for all verdicts, the same for the same verdicts."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    return environment.get_template("page.html.j2").render(
-        title=title, verdicts=verdicts, draw_series=draw_series, find_word=find_word
+    return render_template(
+        Path(__file__).with_name("page.html.j2"), title=title, verdicts=verdicts, draw_series=draw_series, find_word=find_word
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tproxy_rpms.builders.namespace import BUILD_MEMORY, SPARE_MEMORY, available_memory
-from tproxy_rpms.console import format_bytes
+from tproxy_rpms.course import format_bytes
 from tproxy_rpms.doctor.finding import Case, Finding, failure, good, warning
 from tproxy_rpms.doctor.needs import NOTHING, Place, Tool, load_needs
 from tproxy_rpms.errors import TproxyError
@@ -22,6 +22,9 @@ CACHE_NEED = 1 * GIB
 
 # Days before a key's end from which it is told.
 EXPIRY_DAYS = 60
+
+# What a host needs for all that releases may ask for, a package a line; `run` reads them, too.
+DEBIAN, FEDORA = (Path(__file__).with_name(f"{family}.txt") for family in ("debian", "fedora"))
 
 # Seconds that clocks of a network share may differ.
 SKEW = 60
@@ -80,10 +83,14 @@ def check_tools(case: Case) -> Iterator[Finding]:
         yield good("tools", f"all {len(tools)} are there")
         return
     packages = sorted({tool.fedora if case.host.fedora else tool.debian for tool in missing})
-    install = "dnf install" if case.host.fedora else "apt-get install"
-    yield failure(
-        "tools", f"not found: {', '.join(tool.name for tool in missing)}", f"{install} {' '.join(packages)}; ./run does it, too"
-    )
+    install, known = ("dnf install", FEDORA) if case.host.fedora else ("apt-get install", DEBIAN)
+    more = "./run does it, too" if has_run(case) else f"all that releases may ask for: {install} $(cat {known})"
+    yield failure("tools", f"not found: {', '.join(tool.name for tool in missing)}", f"{install} {' '.join(packages)}; {more}")
+
+
+def has_run(case: Case) -> bool:
+    """Tell whether the project is a checkout, whose `run` installs packages and makes an environment."""
+    return (case.root / "run").is_file()
 
 
 def check_bindings(case: Case) -> Iterator[Finding]:
@@ -93,7 +100,8 @@ def check_bindings(case: Case) -> Iterator[Finding]:
         yield good("rpm for Python", answer.output.strip())
     else:
         last = (answer.output.strip().splitlines() or ["no answer"])[-1]
-        yield failure("rpm for Python", last, "install python3-rpm, and start through ./run, which makes .venv for it")
+        start = "start through ./run, which makes .venv for it" if has_run(case) else "make the environment of that Python"
+        yield failure("rpm for Python", last, f"install python3-rpm, and {start}")
 
 
 def check_sandbox(case: Case) -> Iterator[Finding]:

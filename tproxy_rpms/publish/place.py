@@ -27,6 +27,9 @@ STATUSES = {
     127: ("a tool is missing there", "install rsync, coreutils and util-linux on it"),
 }
 
+# What of a place is left as it was when a command fails, where that is not what is served.
+STILL = {"prune": "old snapshots could not be removed", "download": "nothing was changed there"}
+
 # rsync's statuses (rsync(1), EXIT VALUES) for files that changed or vanished, and for a host that is not reached; 255 is ssh's.
 CHANGED = (23, 24)
 UNREACHABLE = (10, 12, 30, 35, 255)
@@ -38,13 +41,14 @@ class Place:
 
     Fields:
         folder: the absolute folder. login: `[USER@]HOST`, empty for this host. port: of ssh, empty for the usual one.
-        ssh: further options for ssh.
+        ssh: further options for ssh. patience: seconds that one act may take.
     """
 
     folder: str
     login: str = ""
     port: str = ""
     ssh: tuple[str, ...] = ()
+    patience: int = PATIENCE
 
     def __str__(self) -> str:
         host = f"{self.login}:{self.port}" if self.port else self.login
@@ -65,9 +69,11 @@ class Place:
         # ssh hands its words to a shell.
         argv = [*self.shell, self.login, shlex.join(arguments)] if self.login else arguments
         try:
-            done = run_command(argv, stdin=SCRIPT.read_text(), env=environment(), check=False, seconds=PATIENCE)
+            done = run_command(argv, stdin=SCRIPT.read_text(), env=environment(), check=False, seconds=self.patience)
         except OverdueError as error:
-            raise PublishError(f"{self}: no answer in {PATIENCE} seconds", hint="look at the host and the network") from error
+            raise PublishError(
+                f"{self}: no answer in {self.patience} seconds", hint="look at the host and the network"
+            ) from error
         if done.returncode:
             raise self.explain(command, done)
         return done.stdout
@@ -77,24 +83,39 @@ class Place:
 
         Files are compared by checksum: size and time are the same for many that differ, since times are the release's.
         """
-        # In this option rsync takes a quote that is doubled for a quote.
-        shell = " ".join("'{}'".format(word.replace("'", "''")) for word in self.shell)
         options = [
             "--recursive", "--links", "--times", "--omit-dir-times", "--perms", "--chmod=D755,F644", "--checksum", "--delete",
             "--partial", *(f"--link-dest=../snapshots/{link}" for link in links),
         ]  # fmt: skip
-        remote = ["-e", shell, f"--timeout={STALL}"] if self.login else []
-        place = f"{self.login}:{self.folder}" if self.login else self.folder
-        argv = [require_tool("rsync", package="rsync"), *remote, *options, f"{tree}/", f"{place}/{target}/"]
-        done = run_command(argv, env=environment(), check=False)
+        done = run_command([*self.rsync, *options, f"{tree}/", f"{self.source}/{target}/"], env=environment(), check=False)
         if done.returncode:
             raise self.explain("upload", done)
+
+    def download(self, source: str, names: Sequence[str], directory: Path) -> None:
+        """Bring some files of a folder there into one here, below the same names. Raises PublishError."""
+        directory.mkdir(parents=True, exist_ok=True)
+        argv = [*self.rsync, "--copy-links", "--checksum", "--files-from=-", f"{self.source}/{source}/", f"{directory}/"]
+        done = run_command(argv, stdin="".join(f"{name}\n" for name in names), env=environment(), check=False)
+        if done.returncode:
+            raise self.explain("download", done)
+
+    @property
+    def rsync(self) -> list[str]:
+        """Return the command that starts rsync between here and there."""
+        # In this option rsync takes a quote that is doubled for a quote.
+        shell = " ".join("'{}'".format(word.replace("'", "''")) for word in self.shell)
+        return [require_tool("rsync", package="rsync"), *(["-e", shell, f"--timeout={STALL}"] if self.login else [])]
+
+    @property
+    def source(self) -> str:
+        """Return the folder as rsync names it."""
+        return f"{self.login}:{self.folder}" if self.login else self.folder
 
     def explain(self, command: str, done: "subprocess.CompletedProcess[str]") -> PublishError:
         """Return the error of a command that failed there."""
         said = "\n".join((done.stderr + done.stdout).strip().splitlines()[-12:])
         cause, cure = self.find_cause(command, done.returncode, said)
-        still = "old snapshots could not be removed" if command == "prune" else "what was served before still is"
+        still = STILL.get(command, "what was served before still is")
         return PublishError(f"{self}: {cause}; {still}\n{said}".strip(), hint=cure)
 
     def find_cause(self, command: str, status: int, said: str) -> tuple[str, str]:

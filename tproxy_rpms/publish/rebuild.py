@@ -64,12 +64,21 @@ def raise_differences(record: Record, wrong: list[str]) -> None:
     """Raise RecordError for differences, with the way back to the recorded commit."""
     if not wrong:
         return
-    hint = f"git checkout {record.commit}" if record.commit else "the record names no commit: find the files of that time"
+    hint = name_way_back(record)
     names = {line.partition(": ")[0] for line in wrong}
     lost = [name for name in record.changed if name in names]
     if lost:
         hint += f"; but these were in no commit as they were: {', '.join(lost)}"
     raise RecordError(f"{record.path}: this checkout is not the one that it was made from\n" + "\n".join(wrong), hint=hint)
+
+
+def name_way_back(record: Record) -> str:
+    """Return how to come to the files of a record: by a commit of the checkout, or by the wheel and a commit of the project."""
+    installed, project = record.versions.get("python:tproxy-rpms"), record.versions.get("project")
+    ways = [f"git checkout {record.commit}"] if record.commit else []
+    ways += [f"pip install tproxy-rpms=={installed}"] if installed and not record.commit else []
+    ways += [f"in the project, git checkout {project}"] if project else []
+    return "; ".join(ways) or "the record names no commit: find the files of that time"
 
 
 def write_release(record: Record, folder: Path, *, find: Mapping[str, Path]) -> Path:

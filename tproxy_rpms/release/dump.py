@@ -11,7 +11,7 @@ from tproxy_rpms.release.load import SCHEMA
 from tproxy_rpms.release.model import Release
 
 # Fields that the reader derives, or that are written in another place.
-DERIVED = {"name", "files", "digests", "target", "epoch", "target_file"}
+DERIVED = {"name", "files", "digests", "target", "epoch", "target_file", "root"}
 
 
 def dump_release(release: Release, *, target: str = "") -> str:

@@ -11,10 +11,11 @@ from tproxy_rpms.release.merge import Layers, merge_layer
 from tproxy_rpms.release.model import Package, Release, Target
 from tproxy_rpms.release.read import read_release, read_target
 from tproxy_rpms.release.table import Table, describe, suggest
+from tproxy_rpms.shelf import find_path, list_names, list_shelves
 
 SCHEMA = 1
 BUILDERS = ("chroot", "mock")
-HINT = "every key is described in docs/release-file.md"
+HINT = "docs/release-file.md tells how a file is read; every key: ./run python -m tproxy_rpms.reference"
 
 
 def load_release(name_or_path: str, *, root: Path) -> Release:
@@ -22,7 +23,7 @@ def load_release(name_or_path: str, *, root: Path) -> Release:
 
     Args:
         name_or_path: a name (releases/NAME.toml) or the path of a file, which may lie anywhere.
-        root: the project's folder, with releases/, targets/, specs/, kconfig/ and patches/.
+        root: the project's folder. What it has not in releases/, targets/, specs/, kconfig/ or patches/, the stock has.
 
     Raises ReleaseError with every problem of the release, of what it extends, and of its target.
     """
@@ -41,6 +42,7 @@ def load_release(name_or_path: str, *, root: Path) -> Release:
         files=[path for path, _ in chain],
         target=load_target(table, target_file),
         target_file=target_file,
+        root=root,
         builders=BUILDERS,
     )
     check_references(release, table)
@@ -51,18 +53,23 @@ def load_release(name_or_path: str, *, root: Path) -> Release:
     return release
 
 
-def find_release(name_or_path: str, *, root: Path, base: Path) -> Path:
-    """Return the file of a release name, or the path itself relative to `base`. Raises ReleaseError for neither."""
+def find_release(name_or_path: str, *, root: Path, base: Path, asking: Path | None = None) -> Path:
+    """Return the file of a release name, or the path itself relative to `base`. Raises ReleaseError for neither.
+
+    A release of the project may be named like the one of the stock that it extends: it (`asking`) never means itself.
+    """
     if "/" in name_or_path or name_or_path.endswith(".toml"):
         path = base / name_or_path
         if not path.is_file():
             raise ReleaseError([f"{path}: no such release file"], hint="give a name of releases/ or the path of a .toml file")
         return path
-    names = sorted(path.stem for path in (root / "releases").glob("*.toml"))
+    names = list_names(root, "releases", ".toml")
     if name_or_path not in names:
         known = f"known releases: {', '.join(names)}"
         raise ReleaseError([f"{name_or_path}: no such release{suggest(name_or_path, names)}"], hint=known)
-    return root / "releases" / f"{name_or_path}.toml"
+    paths = [shelf / "releases" / f"{name_or_path}.toml" for shelf in list_shelves(root)]
+    others = (path for path in paths if path.is_file() and not (asking and path.samefile(asking)))
+    return next(others, asking or paths[0])
 
 
 def read_chain(path: Path, *, root: Path, problems: list[str]) -> list[tuple[Path, dict[str, Any]]]:
@@ -81,7 +88,7 @@ def read_chain(path: Path, *, root: Path, problems: list[str]) -> list[tuple[Pat
         below = data.get("extends")
         if not isinstance(below, str):
             return chain
-        path = find_release(below, root=root, base=path.parent)
+        path = find_release(below, root=root, base=path.parent, asking=path)
 
 
 def check_own_keys(path: Path, data: Mapping[str, Any], problems: list[str]) -> None:
@@ -105,14 +112,14 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def find_target(table: Table, *, root: Path) -> Path:
     """Return the file of a release's target: targets/NAME.toml, or a path relative to the release file that names it."""
-    names = sorted(path.stem for path in (root / "targets").glob("*.toml"))
+    names = list_names(root, "targets", ".toml")
     given = table.data.get("target")
     if isinstance(given, str) and ("/" in given or given.endswith(".toml")):
         path = table.origin("target").parent / table.take("target", str)
         if not path.is_file():
             table.complain("target", f"{path}: no such target file")
         return path
-    return root / "targets" / f"{table.choice('target', names)}.toml"
+    return find_path(root, "targets", f"{table.choice('target', names)}.toml")
 
 
 def load_target(table: Table, path: Path) -> Target:
@@ -156,12 +163,12 @@ def check_files(release: Release, table: Table, *, root: Path) -> None:
     """Complain of spec templates, patch folders and fragments that are not there."""
     for package in release.packages.values():
         inner = table.inner("packages", {}).inner(package.name, {})
-        specs = {path.name.removesuffix(".spec.j2") for path in (root / "specs").glob("*.spec.j2")}
+        specs = list_names(root, "specs", ".spec.j2")
         if package.spec not in specs:
             inner.complain("spec", f"there is no specs/{package.spec}.spec.j2{suggest(package.spec, specs)}")
-        if package.patches and not (root / "patches" / package.patches).is_dir():
+        if package.patches and not find_path(root, "patches", package.patches).is_dir():
             inner.complain("patches", f"there is no folder patches/{package.patches}")
-        fragments = {path.name.removesuffix(".config") for path in (root / "kconfig").glob("*.config")}
+        fragments = list_names(root, "kconfig", ".config")
         for fragment in package.kconfig.fragments if package.kconfig else ():
             if fragment not in fragments:
                 inner.complain("kconfig.fragments", f"there is no kconfig/{fragment}.config{suggest(fragment, fragments)}")

@@ -1,9 +1,16 @@
-"""What a release is, once its file has been read, checked and resolved: frozen data that every other room takes."""
+"""What a release is, once its file has been read, checked and resolved: frozen data that every other room takes.
+
+The reference of all keys (tproxy_rpms/reference) is made from this: each field that is a key has an entry of its own below
+`Fields:`, in Markdown, and `Default:` at its end where the reader's default is another than the field's. Fields below `Derived:`
+are no keys.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from tproxy_rpms.shelf import STOCK, find_named, is_stock, name_path
 
 Arch = Literal["x86_64", "i386"]
 Policy = Literal["require", "report", "none"]
@@ -19,10 +26,13 @@ class Signature:
 
     Fields:
         urls: where the signature lies, tried in order.
-        signers: full fingerprints (40 hex digits, upper case) of the primary keys that may have made it.
-        keys: URLs, keyserver look-ups or file paths that a key may come from; it counts when its fingerprint matches.
-        over: what was signed, the file as fetched or what is in it.
-        policy: `require` stops without a good signature, `report` records the finding, `none` does not look.
+        signers: full fingerprints (40 hex digits) of the primary keys that may have made it; upper case once read. Empty only
+            where `policy` is not `require`.
+        keys: URLs, keyservers (`hkps://keys.example.org`), keyserver look-ups or absolute paths that keys may come from; a key
+            counts when its fingerprint is pinned.
+        over: what was signed: the file as fetched, or what is in it.
+        policy: `require`: only a good signature lets the cut go on. `report`: the finding is recorded. `none`: it is not looked
+            for.
     """
 
     urls: tuple[str, ...]
@@ -37,10 +47,10 @@ class Archive:
     """A source out of the target distribution's own archive, reached with the host's mirrors.
 
     Fields:
-        kind: `binary` takes a member of a .deb, `source` the upstream tarball of a source package.
+        kind: `binary`: a file in a .deb; `source`: the upstream tarball of a source package.
         package: the package's name in the archive.
         member: for `binary`, the path of the tarball inside the package.
-        version: the one version of the package that will do, empty for the newest.
+        version: the one version of the package that will do. Default: the newest that can be downloaded.
     """
 
     kind: Literal["binary", "source"]
@@ -54,11 +64,18 @@ class Source:
     """A file from outside: either `urls` with digests, or `archive`.
 
     Fields:
-        version: upstream's version; empty for `archive`, where the fetch finds it out.
-        filename: the name that the file gets; empty for `archive`, unless that is pinned.
-        digests: algorithm (`sha256`, `md5`, `sha1`, `sha512`) → hex; the file must satisfy all. sha256 is always there, but for
-            an `archive` that is not pinned.
-        size: exact size in bytes, 0 if not known. limit: the most bytes that a fetch takes.
+        version: upstream's version; the first source of a package gives the package its version. An `archive` has none: the fetch
+            finds it out. Default: required without `archive`.
+        urls: where it lies, tried in order: http, https or file. Default: required without `archive`.
+        filename: the name that the file gets. Default: the last part of the first URL.
+        digests: hex; the file must satisfy all that are given. `sha256` is always there, but for an `archive` that is not pinned.
+        size: exact size in bytes, if it is known.
+        limit: the most bytes that a fetch takes. Default: 512 MiB.
+        signature: the detached OpenPGP signature over it.
+        archive: the place in the host's distribution archive that it comes from, instead of `urls`.
+
+    Derived:
+        name: the table's.
     """
 
     name: str
@@ -77,8 +94,8 @@ class Kconfig:
     """How a kernel package is configured.
 
     Fields:
-        base: `slim` (everything off that is not asked for) or `defconfig` (the tree's own for the arch).
-        fragments: names of files under kconfig/, without `.config`; `NAME` is followed by `NAME.ARCH` where that exists.
+        base: `slim` (off is what nobody asks for) or `defconfig` (the tree's own for the arch).
+        fragments: names of `kconfig/NAME.config`; `kconfig/NAME.ARCH.config` follows where it exists.
     """
 
     base: Literal["slim", "defconfig"]
@@ -90,11 +107,17 @@ class Package:
     """A spec template (specs/`spec`.spec.j2) with what it is built from: `sources`, or files of the project alone.
 
     Fields:
-        sources: names of the release's sources; the first gives the package its version.
-        version: of a package without sources, which is what specs/files/ has for it; empty with sources.
-        patches: name of a folder under patches/, or empty.
-        after: packages of this release that must be built before (their RPMs are offered to the build root).
-        kconfig: for kernels only.
+        spec: the template, `specs/SPEC.spec.j2`; files in `specs/files/SPEC/` become further sources. Default: the package's
+            name.
+        sources: names of sources, Source0 first; the first gives the package its version. Default: required without `version`.
+        version: of a package without sources, which is what `specs/files/` has for it; empty with sources.
+        patches: a folder in `patches/`: its `series` lists patches for every target, that of a subfolder `some-trait/` those for
+            targets with `some_trait = true`.
+        after: packages of this release that are built before; their RPMs are offered to this one's build root.
+        kconfig: makes it a kernel.
+
+    Derived:
+        name: the table's.
     """
 
     name: str
@@ -111,18 +134,32 @@ class Limits:
     """What the target's rpm can read: what lies beyond is refused there, or worse, silently misunderstood.
 
     Fields:
-        reader: the rpm that reads there, for people ("rpm 4.4.2.3").
+        reader: what reads there, for people (`rpm 4.4.2.3`).
         lead_major: the highest major number of the lead.
-        header_tags, header_bytes: the most tags and bytes of data in the header; signature_…: those in the signature header.
-        tag_types: the types of tags that a header may hold.
-        payload_formats, payloads, archives: what PAYLOADFORMAT may say, compressors, magics of the archive inside.
-        file_digests: digest algorithms of files. file_size: the most bytes of one file.
-        rpmlib: rpmlib() features that a package may require.
-        version_refuses: characters that mean nothing in versions there. rich_dependencies: whether boolean dependencies do.
-        scriptlets: kinds that are run. argument_scriptlets: those whose interpreter may have arguments.
-        interpreters: what may run a scriptlet, besides what the package itself brings.
-        signatures: what verifies, as `rpm --checksig` tells it ("V3 RSA/SHA256").
-        sources: a limit's key → where it is known from.
+        header_tags: the most tags in the header.
+        header_bytes: the most bytes of data in the header.
+        signature_tags: the most tags in the signature header.
+        signature_bytes: the most bytes of data in the signature header.
+        tag_types: types of tags, of every tag of both headers: `null`, `char`, `int8`, `int16`, `int32`, `int64`, `string`,
+            `bin`, `string array`, `i18n string`.
+        payload_formats: what PAYLOADFORMAT may say.
+        payloads: compressors (`none`, `gzip`, `bzip2`, `lzma`, `xz`, `zstd`): of PAYLOADCOMPRESSOR and of the payload's own first
+            bytes, which must agree.
+        archives: the first six characters of the archive that the payload holds.
+        file_digests: digests of files (`md5`, `sha1`, `sha256`…): of FILEDIGESTALGO, and of how long the digests are.
+        file_size: the most bytes of one file, but for ghosts.
+        rpmlib: features, without their `rpmlib()`, that a package may require of rpm.
+        version_refuses: characters that mean nothing there in versions and releases, those of provides, requires, conflicts,
+            obsoletes and triggers too.
+        rich_dependencies: whether names of dependencies may begin with a parenthesis.
+        scriptlets: kinds that are run: `prein`, `postin`, `preun`, `postun`, `pretrans`, `posttrans`, `preuntrans`,
+            `postuntrans`, `verify`, `trigger`, `filetrigger`, `transfiletrigger`.
+        argument_scriptlets: kinds whose interpreter may have arguments.
+        interpreters: what the target always has to run a scriptlet; one may also be run by a file of its own package, except
+            before the files are there.
+        signatures: what verifies, as `rpm --checksig` tells it (`V3 RSA/SHA256`): each signature's packet, and the tag that it
+            lies in. Unsigned is no finding.
+        sources: a limit's key → where it is known from; stands in each finding.
     """
 
     reader: str
@@ -152,21 +189,28 @@ class Target:
     """A distribution to build for (targets/NAME.toml), with the traits that templates, builders and gates ask for.
 
     Fields:
-        suite: the distribution's own name of the release ("bookworm"), for builders that make roots from an archive.
-        dist: the suffix of the packages' Release (".el5").
-        init: `sysv` or `systemd`.
-        payload: rpm's payload flags ("w9.gzdio"). file_digest: rpm's file digest algorithm, 1 is MD5, 8 is SHA-256.
-        repo_checksum, repo_compress, repo_database: what clients read of a repository: the checksums, how metadata is compressed,
-            and how its databases are; empty if they want none.
-        repo_signed: whether clients check a repository's own signature.
+        family: the kind of distribution.
+        suite: the distribution's own name of its release (`bookworm`), for builders that make roots from an archive.
+        dist: the suffix of the packages' Release (`.el5`).
+        init: what starts services there.
+        payload: rpm's payload flags (`w9.gzdio`).
+        file_digest: rpm's number of the file digest: 1 is MD5, 8 is SHA-256.
+        repo_checksum: the checksums of a repository's metadata, as createrepo_c names them.
+        repo_compress: how metadata is compressed: `gz`, `bz2`, `xz` or `zstd`.
+        libdir: arch → the folder of shared libraries. Default: empty.
+        repo_database: how databases for yum are compressed: `gz`, `bz2` or `xz`; empty for none.
+        repo_signed: whether clients are told to check `repomd.xml.asc`. It is there either way.
         signing: the profile of signatures that its rpm verifies.
-        libdir: arch → the folder of shared libraries as this distribution has it.
         build_packages: what a build root holds, in the distribution's own names.
-        userland: what a proxy host holds besides this cut's packages, in the distribution's own names.
-        names: build requirement as EL names it ("libcap-devel") → this distribution's name, where it differs.
-        traits: anything else that templates ask for, name → text or bool.
-        mock_configs: the folder of NAME-ARCH.cfg for the mock builder, relative to the target's file.
-        limits: what the target's rpm can read; None where nothing that we build is beyond it.
+        userland: what a proxy host holds besides the cut's packages, in the distribution's own names: acceptance runs use it.
+        names: build requirement as EL names it (`libcap-devel`) → this distribution's name, where it differs.
+        traits: what the spec templates ask for, name → text, true or false. The doctor asks for two: `vsyscall = true` says that
+            x86_64 programs there call the vsyscall page, `rpmdb` is the database that rpm there reads (`bdb`).
+        mock_configs: the folder of `NAME-ARCH.cfg` for the mock builder, relative to the target's file.
+        limits: what the target's rpm reads, where that is less than what today's writes; without it the gate has no findings.
+
+    Derived:
+        name: the stem of its file.
     """
 
     name: str
@@ -195,12 +239,15 @@ class Signing:
     """Who signs: a key of a GnuPG home, reached as GnuPG does (agent and smart card too), or a command.
 
     Fields:
-        key: the full fingerprint (40 hex digits, upper case) of the primary key.
-        home: the GnuPG home, the user's own if None. passphrase_file: what unlocks the key where no agent does.
-        command: a program with its arguments that takes what is to be signed on its standard input and writes a detached OpenPGP
-            signature to its standard output; then `public` is the file of the public key.
-        digest: the hash that is signed, the profile's own if empty.
-        modern: who signs the manifest, if not the same: people verify it with today's tools, whatever the target can.
+        key: the full fingerprint (40 hex digits) of the primary key.
+        home: the GnuPG home that has it. Default: `GNUPGHOME`, or `~/.gnupg`.
+        passphrase_file: a file with the passphrase, for keys that no agent unlocks.
+        command: a program with its arguments that signs instead: it takes what is to be signed on its standard input and writes a
+            detached OpenPGP signature to its standard output. Found on `PATH` or by its absolute path.
+        public: with `command`: the file of the public key.
+        digest: the hash that is signed: `SHA256`, `SHA384`, `SHA512`, or `SHA1` for `el5`. Default: the profile's own.
+        modern: another key, for the manifest, which people verify with today's tools: wanted where the packages' own is DSA-1024
+            or RSA below 2048 bits.
     """
 
     key: str
@@ -217,10 +264,12 @@ class Publishing:
     """Where finished repositories go.
 
     Fields:
-        to: a folder, `[USER@]HOST:/FOLDER` or `ssh://[USER@]HOST[:PORT]/FOLDER`. ssh: further options for ssh.
+        to: a folder, `[USER@]HOST:/FOLDER` or `ssh://[USER@]HOST[:PORT]/FOLDER`.
+        ssh: further options for ssh: `["-i", "/etc/keys/publish", "-o", "ProxyJump=gate"]`.
         keep: how many snapshots stay, the served one among them.
         grace: minutes for which one that is no longer served stays nevertheless: clients may still be reading it.
-        demand: stages whose verdict on these packages must be good.
+        demand: stages whose verdict on these packages must be good: `"accept"` publishes nothing that was not shown to proxy,
+            `"repro"` nothing whose second build gave something else.
     """
 
     to: str
@@ -236,8 +285,9 @@ class Acceptance:
 
     Fields:
         worlds: where the scenarios run: `namespaces` of this host, `machines` in QEMU.
-        scenarios: which ones, empty for all.
-        may_skip: capabilities that the host may lack: what needs them is skipped, and the report says so.
+        scenarios: names of files in `tproxy_rpms/acceptance/scenarios/`. Default: all.
+        may_skip: capabilities that the host may lack (`root`, `namespaces`, `tproxy`, `i386`, `qemu`, `users`, `gre`): what needs
+            them is skipped, and the report says so.
     """
 
     worlds: tuple[str, ...] = ("namespaces", "machines")
@@ -250,14 +300,28 @@ class Release:
     """One resolved release.
 
     Fields:
-        name: the stem of its file. files: the release files it came from, itself last.
-        epoch: the release's date in seconds since 1970, which drives every timestamp.
-        revision: the packages' Release without the target's `dist`.
-        mirror: a folder or URL prefix tried first for every source, or empty.
-        url: where clients find what is published, without a slash at the end; or empty. client: the revision of tproxy-release.
-        signing: who signs, None for packages that stay unsigned. publishing: where repositories go, or None.
+        summary: one line for people.
+        epoch: the release's date, `2026-11-01T00:00:00Z` or seconds since 1970: drives every timestamp.
+        revision: the packages' Release, to which the target adds its suffix: `"1"` becomes `1.deb12`.
+        packager: `Name <address>`, for the packages and their changelog.
+        arches: of `x86_64` and `i386`. Default: both.
+        target: name of a file in `targets/`, or the path of one, relative to the file that names it.
+        builder: `chroot` or `mock`.
+        sources: the files from outside, a table each. Default: none.
+        packages: what is built, a table each; one at least.
+        mirror: a folder or URL prefix that is tried before every source's own URLs, as `MIRROR/FILENAME`; the variable
+            `TPROXY_RPMS_MIRROR` comes before it.
+        url: where clients find what is published, `http://host/path`; for `tproxy-release` and `publish`.
+        client: the revision of `tproxy-release`, to be raised when `url` changes.
+        signing: who signs; without it packages stay unsigned.
+        publishing: where finished repositories go.
         acceptance: how the cut is shown to proxy.
+
+    Derived:
+        name: the stem of its file.
+        files: the release files it came from, itself last.
         target_file: the file that the target comes from.
+        root: the folder of the project that has the release.
     """
 
     name: str
@@ -278,12 +342,25 @@ class Release:
     publishing: Publishing | None = None
     acceptance: Acceptance = Acceptance()
     target_file: Path = Path()
+    root: Path = STOCK
 
     @property
     def lock(self) -> Path:
-        """The folder of this release's build-root locks, beside its file: NAME.lock/PACKAGE-ARCH.json."""
-        return self.files[-1].with_suffix(".lock")
+        """The folder of this release's build-root locks, beside its file: NAME.lock/PACKAGE-ARCH.json.
+
+        A project that cuts a release of the stock has locks of its own for it, if it has made some.
+        """
+        beside = self.files[-1].with_suffix(".lock")
+        own = self.own_lock
+        return beside if beside.is_dir() and not own.is_dir() else own
+
+    @property
+    def own_lock(self) -> Path:
+        """Where locks are written: never among the stock of an installed package."""
+        own = self.files[-1]
+        return (self.root / "releases" / own.name if is_stock(self.root, own) else own).with_suffix(".lock")
 
     def mock_config(self, arch: Arch) -> Path:
-        """The mock configuration of an arch."""
-        return (self.target_file.parent / self.target.mock_configs / f"{self.target.name}-{arch}.cfg").resolve()
+        """The mock configuration of an arch; the project's own stands before one of the stock."""
+        path = (self.target_file.parent / self.target.mock_configs / f"{self.target.name}-{arch}.cfg").resolve()
+        return find_named(self.root, name_path(self.root, path) or str(path)).resolve()

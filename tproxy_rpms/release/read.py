@@ -177,7 +177,7 @@ def read_epoch(table: Table) -> int:
 
 
 def read_release(
-    table: Table, *, name: str, files: Iterable[Path], target: Target, target_file: Path, builders: Iterable[str]
+    table: Table, *, name: str, files: Iterable[Path], target: Target, target_file: Path, root: Path, builders: Iterable[str]
 ) -> Release:
     """Return the release that a merged table describes, with its problems in `table.problems`."""
     sources = {key: read_source(key, inner) for key, inner in table.tables("sources")}
@@ -210,6 +210,7 @@ def read_release(
         publishing=read_publishing(publishing) if publishing else None,
         acceptance=read_acceptance(acceptance) if acceptance else Acceptance(),
         target_file=target_file,
+        root=root,
     )
     table.finish()
     return release

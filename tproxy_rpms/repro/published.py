@@ -94,14 +94,17 @@ def read_repository(base: str, scratch: Path, *, below: str) -> dict[str, Listed
     said = []
     for place in (f"{base}{below}/", base):
         try:
-            repomd = bring_new(f"{place}repodata/repomd.xml", scratch / "repomd.xml")
+            return read_place(place, scratch)
         except MissingError as error:
             said.append(str(error))
-            continue
-        primary = find_primary(repomd, place)
-        path = bring(primary, scratch / "primary", most=MOST_METADATA)
-        return dict(read_primary(decompress(path, primary.url), place))
     raise FetchError("\n".join([f"{base}: no repository there", *said]), hint="repodata/repomd.xml must be below the URL")
+
+
+def read_place(place: str, scratch: Path) -> dict[str, Listed]:
+    """Return file name → what the repository right below a URL tells of it. Raises MissingError where none is."""
+    primary = find_primary(bring_new(f"{place}repodata/repomd.xml", scratch / "repomd.xml"), place)
+    path = bring(primary, scratch / "primary", most=MOST_METADATA)
+    return dict(read_primary(decompress(path, primary.url), place))
 
 
 def find_primary(repomd: bytes, base: str) -> Listed:

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tproxy_rpms.errors import HostError
+from tproxy_rpms.outlet import one_line
+from tproxy_rpms.page.template import render_template
 from tproxy_rpms.repro.verdict import CAUSES, Comparison, Difference, Report
 from tproxy_rpms.store import read_document, write_json
 
@@ -107,11 +109,6 @@ def render_group(group: Group) -> Iterator[str]:
         yield f"    … and {count - PLACES} more"
 
 
-def one_line(text: str) -> str:
-    """Return a text that cannot break a line, nor send codes to a terminal: names and values come out of packages."""
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
-
-
 def shorten(text: str, width: int) -> str:
     """Return a text of at most `width` characters on one line."""
     text = one_line(text)
@@ -124,13 +121,7 @@ def render_page(reports: Sequence[Report], *, title: str, details: Iterable[str]
     Args:
         details: names of RPMs that diffoscope has made a page of, detail/NAME.html beside this one.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    return render_template(
+        Path(__file__).with_name("page.html.j2"),
+        title=title, reports=reports, group_causes=group_causes, most=PAGE_PLACES, details=frozenset(details),
     )  # fmt: skip
-    environment.filters["line"] = one_line
-    return environment.get_template("page.html.j2").render(
-        title=title, reports=reports, group_causes=group_causes, most=PAGE_PLACES, details=frozenset(details)
-    )

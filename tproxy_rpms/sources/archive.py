@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cmp_to_key
 from pathlib import Path
 
-from tproxy_rpms.console import Console
+from tproxy_rpms.console import Console, repeat
 from tproxy_rpms.errors import FetchError
 from tproxy_rpms.process import CommandError, require_tool, run_command
 from tproxy_rpms.release.model import Archive, Source
@@ -20,6 +20,9 @@ from tproxy_rpms.store import digest_file, whole_file
 
 # What apt says when the index names a file that the mirror no longer or not yet has: then an older version may do.
 LAGGING = re.compile(r"404|Not Found|unexpected size|Hash Sum mismatch|Unable to fetch|Failed to fetch")
+
+# What apt would download: 'URI' FILE SIZE DIGEST.
+OFFERED = re.compile(r"^'[^']+' \S+ (\d+)", re.MULTILINE)
 
 
 def fetch_from_archive(source: Source, *, directory: Path, apt: PrivateApt) -> Fetched:
@@ -110,14 +113,27 @@ def download_version(apt: PrivateApt, archive: Archive, version: str, scratch: P
     """Download one version into `scratch` and return the tarball. apt checks it against the signed index."""
     wanted = f"{archive.package}={version}"
     if archive.kind == "source":
-        apt.run("apt-get", "-q", "source", "--download-only", "--tar-only", wanted, cwd=scratch)
+        download_into(scratch, apt, "source", "--download-only", "--tar-only", wanted)
         return find_one(scratch, f"{archive.package}_*.orig.tar.*[!c]", wanted)
-    apt.run("apt-get", "-q", "download", wanted, cwd=scratch)
+    download_into(scratch, apt, "download", wanted)
     package = find_one(scratch, "*.deb", wanted)
     tarball = scratch / Path(archive.member).name
     extract_member(package, archive.member, tarball)
     package.unlink()
     return tarball
+
+
+def download_into(scratch: Path, apt: PrivateApt, *words: str) -> None:
+    """Have apt-get download into a folder, and show how far it is; `words` end with what is wanted."""
+    offered = apt.run("apt-get", "-q", *words, "--print-uris", cwd=scratch)
+    total = sum(int(size) for size in OFFERED.findall(offered))
+    with Console().transfer(words[-1]) as report, repeat(lambda: report(measure_folder(scratch), total)):
+        apt.run("apt-get", "-q", *words, cwd=scratch)
+
+
+def measure_folder(folder: Path) -> int:
+    """Return the bytes of all files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def find_one(folder: Path, pattern: str, wanted: str) -> Path:

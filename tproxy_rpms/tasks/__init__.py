@@ -11,6 +11,7 @@ from typing import Any
 
 from doit import task_params
 
+from tproxy_rpms.console import WISHES, ask_for, prepare_streams
 from tproxy_rpms.errors import TproxyError, UserError
 from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.reporter import LineReporter
@@ -32,35 +33,50 @@ STAGES = (
     "publish",
     "rollback",
     "snapshots",
+    "diff",
     "repro",
     "rebuild",
     "status",
+    "report",
     "dump",
     "doctor",
 )
 
 # What may be given as NAME=VALUE on doit's command line, with the default.
-VARIABLES = {"release": "centos5", "ccache": "off", "build": "build"}
+VARIABLES = {"release": "centos5", "ccache": "off", "build": "build", "progress": ""}
+
+# What a variable may be, where not everything goes.
+CHOICES = {"ccache": ("on", "off"), "progress": WISHES}
 
 # Bytes that doit's database and its journal may take.
 DATABASE_ROOM = 1 << 20
 
 
-def create_namespace(given: Mapping[str, str], *, root: Path) -> dict[str, Any]:
+def open_project(file: str, **defaults: str) -> dict[str, Any]:
+    """Return what a project's dodo.py, `file`, hands to doit; see `create_namespace`."""
+    from doit import doit_cmd
+
+    # doit has no public way to list the NAME=VALUE words that it was given, only to ask for one by name.
+    return create_namespace(doit_cmd._CMDLINE_VARS or {}, root=Path(file).parent, defaults=defaults)
+
+
+def create_namespace(given: Mapping[str, str], *, root: Path, defaults: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return what dodo.py hands to doit: DOIT_CONFIG and one task creator a stage.
 
     Args:
         given: the NAME=VALUE words of doit's command line: `release` (name or path), `ccache` (`on` or `off`),
-            `build` (the folder that the release's own folder lies in; relative to `root`).
-        root: the project's folder.
+            `build` (the folder that the release's own folder lies in; relative to `root`), `progress` (one of WISHES).
+        root: the project's folder. defaults: variables as the project has them where they are not given.
 
     A release or a variable that is not valid ends the program here, with its exit code and every problem found.
     """
     from tproxy_rpms.release.load import load_release
 
+    prepare_streams()
     try:
-        variables = check_variables(given)
-        release = load_release(variables["release"], root=root)
+        variables = check_variables({**(defaults or {}), **given})
+        ask_for(variables["progress"])
+        release = load_release(locate_release(variables["release"]), root=root)
         cut = Cut(release=release, root=root, ccache=variables["ccache"] == "on", folder=Path(variables["build"]))
         _ = cut.finished_builds  # a variable that is wrong ends the run before the first step
     except TproxyError as error:
@@ -70,17 +86,29 @@ def create_namespace(given: Mapping[str, str], *, root: Path) -> dict[str, Any]:
     return {"DOIT_CONFIG": configure_doit(cut)} | {f"task_{stage}": stage_creator(stage, cut) for stage in STAGES}
 
 
+def locate_release(name_or_path: str) -> str:
+    """Return a release as it was given; a path as it is from where doit was started, which need not be the project's folder."""
+    from doit import get_initial_workdir
+
+    path = Path(get_initial_workdir() or ".") / name_or_path
+    return str(path) if name_or_path.endswith(".toml") and path.is_file() else name_or_path
+
+
 def check_variables(given: Mapping[str, str]) -> dict[str, str]:
     """Return the variables with their defaults. Raises UserError for one that we do not know: doit would ignore it."""
     problems = []
     for name in given.keys() - VARIABLES.keys():
         near = difflib.get_close_matches(name, VARIABLES, n=1)
         problems.append(f"{name}={given[name]}: no such variable" + (f"; did you mean {near[0]}=?" if near else ""))
-    if given.get("ccache", "off") not in ("on", "off"):
-        problems.append(f"ccache={given['ccache']}: must be on or off")
+    progress = given.get("progress") or os.environ.get("TPROXY_RPMS_PROGRESS") or "auto"
+    variables = VARIABLES | dict(given) | {"progress": progress}
+    for name, choices in CHOICES.items():
+        if variables[name] not in choices:
+            said = name if name in given else f"TPROXY_RPMS_{name.upper()}"
+            problems.append(f"{said}={variables[name]}: must be {', '.join(choices[:-1])} or {choices[-1]}")
     if problems:
         raise UserError("\n".join(sorted(problems)), hint=f"the variables are {', '.join(f'{name}=' for name in VARIABLES)}")
-    return VARIABLES | dict(given)
+    return variables
 
 
 def configure_doit(cut: Cut) -> dict[str, Any]:

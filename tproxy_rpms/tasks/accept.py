@@ -4,7 +4,6 @@ Runs side by side make room for a scenario that measures.
 """
 
 import os
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
@@ -70,7 +69,8 @@ def run(cut: Cut, world: str, arch: Arch) -> tuple[Path, ...]:
     """Run the scenarios, and leave verdict and page. Raises AcceptanceError for what does not hold."""
     from tproxy_rpms.acceptance.run import accept
     from tproxy_rpms.acceptance.verdict import write_verdict
-    from tproxy_rpms.console import write_line
+    from tproxy_rpms.console import tell
+    from tproxy_rpms.progress.watch import Tally, watch_count
     from tproxy_rpms.tasks.cast import assemble, describe_host
 
     path = cut.acceptance / f"{world}-{arch}.json"
@@ -80,17 +80,23 @@ def run(cut: Cut, world: str, arch: Arch) -> tuple[Path, ...]:
     path.unlink(missing_ok=True)  # what a run before this one has found is not what this one would
     for capture in folder.glob("*.pcap"):
         capture.unlink()
-    verdict = accept(
-        cut.release.name, world, names, partial(assemble, cut, world, arch, folder), arch=arch, host=describe_host(cut, world),
-        packages=list_packages(cut, arch), may_skip=cut.release.acceptance.may_skip,
-        folder=folder, work=cut.build / "work" / f"accept-{world}-{arch}",
-        tell=lambda line: write_line(sys.stdout, f"{world} {arch}: {line}"),
-    )  # fmt: skip
+    name, tally = f"accept:{world}:{arch}", Tally()
+
+    def tell_check(line: str) -> None:
+        tally.add()
+        tell(f"{world} {arch}: {line}")
+
+    with watch_count(name, unit="checks", count=tally.look, kept=cut.pace(name)):
+        verdict = accept(
+            cut.release.name, world, names, partial(assemble, cut, world, arch, folder), arch=arch,
+            host=describe_host(cut, world), packages=list_packages(cut, arch), may_skip=cut.release.acceptance.may_skip,
+            folder=folder, work=cut.build / "work" / f"accept-{world}-{arch}", tell=tell_check,
+        )  # fmt: skip
     write_verdict(path, verdict)
     write_page(cut)
     for finding in verdict.findings:
         if finding.skipped:
-            write_line(sys.stdout, f"{world} {arch}: skip  {finding.scenario}: {finding.skipped}")
+            tell(f"{world} {arch}: skip  {finding.scenario}: {finding.skipped}")
     if not verdict.passed:
         raise AcceptanceError(
             verdict.list_failures(), hint=f"what was seen: {cut.acceptance / 'index.html'}; packets and logs: {folder}"

@@ -40,7 +40,9 @@ def make(cut: Cut) -> tuple[Path, ...]:
     """Build the package and its SRPM, check and sign them."""
     from tproxy_rpms.gates.gate import check_artifacts
     from tproxy_rpms.publish.client import build_client
+    from tproxy_rpms.tasks.templates import open_specs
 
-    made = build_client(cut.release, key=cut.signatory.key, root=cut.root, output=cut.build / "client")
+    with open_specs(cut.root) as root:
+        made = build_client(cut.release, key=cut.signatory.key, root=root, output=cut.build / "client")
     check_artifacts(made, target=cut.release.target, report=cut.gates / "tproxy-release.json")
     return sign_into(cut, cut.build / "signed" / "tproxy-release", made)

@@ -1,16 +1,16 @@
 """One run of a release: where everything lies, and what earlier steps recorded."""
 
 import os
-import sys
 import threading
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from tproxy_rpms.console import write_line
+from tproxy_rpms.console import tell
 from tproxy_rpms.errors import TproxyError
 from tproxy_rpms.release.model import Arch, Package, Release
+from tproxy_rpms.shelf import find_path, list_paths
 from tproxy_rpms.store import digest_file, digest_tree, digest_value, hold_lock, read_outputs
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Cut:
             return None
         from tproxy_rpms.cache.content import open_cache
 
-        return open_cache(value, tell=lambda line: write_line(sys.stdout, line))
+        return open_cache(value, tell=tell)
 
     @property
     def mirrors(self) -> tuple[str, ...]:
@@ -150,6 +150,10 @@ class Cut:
         """The folder of root.log, build.log and state.log of one package and arch."""
         return self.build / "logs" / f"{package.name}-{arch}"
 
+    def pace(self, name: str) -> Path:
+        """How a step went the last time, and how far it was when: in the user's cache, so that a new clone knows it too."""
+        return self.cache / "pace" / self.release.name / f"{name.replace(':', '-')}.json"
+
     @property
     def receipt(self) -> Path:
         """What this release last served at the place that it publishes to."""
@@ -159,6 +163,11 @@ class Cut:
     def runs(self) -> Path:
         """The folder of what each run did, and how long it took."""
         return self.build / "runs"
+
+    @property
+    def report(self) -> Path:
+        """The page that tells what the cut has come to."""
+        return self.build / "report" / "index.html"
 
     @property
     def acceptance(self) -> Path:
@@ -171,10 +180,10 @@ class Cut:
 
     def spec_files(self, package: Package) -> list[Path]:
         """A package's template, the templates that all share, and the files that it installs."""
-        specs = self.root / "specs"
-        shared = [path for path in specs.glob("*.j2") if not path.name.endswith(".spec.j2")]
-        parts = [*shared, specs / f"{package.spec}.spec.j2", *(specs / "files" / package.spec).glob("*")]
-        return [path for path in sorted(parts) if path.is_file()]
+        template = f"{package.spec}.spec.j2"
+        templates = list_paths(self.root, "specs", "*.j2")
+        shared = [path for path in templates if path.name == template or not path.name.endswith(".spec.j2")]
+        return [*list_paths(self.root, "specs", f"files/{package.spec}/*"), *shared]
 
     def spec_digest(self, package: Package) -> str:
         """A digest of all files of a package's spec."""
@@ -184,13 +193,17 @@ class Cut:
         """A package's patches for the release's target, in order."""
         from tproxy_rpms.packaging.patches import read_patches
 
-        return read_patches(self.root / "patches" / package.patches, self.release.target.traits) if package.patches else ()
+        return read_patches(self.patches_folder(package), self.release.target.traits) if package.patches else ()
+
+    def patches_folder(self, package: Package) -> Path:
+        """The folder of a package's patches."""
+        return find_path(self.root, "patches", package.patches)
 
     def patches_digest(self, package: Package) -> str:
         """A digest of a package's patches and of what decides which of them apply; empty without patches."""
         if not package.patches:
             return ""
-        return digest_value([digest_tree(self.root / "patches" / package.patches), self.release.target.traits])
+        return digest_value([digest_tree(self.patches_folder(package)), self.release.target.traits])
 
     @cached_property
     def target_digest(self) -> str:

@@ -1,5 +1,6 @@
 """Look whether this host has what the release needs, with the cure of all that is missing."""
 
+import sys
 from collections.abc import Iterator
 from functools import partial
 
@@ -30,8 +31,9 @@ def tell(cut: Cut, *, json: bool) -> None:
     from tproxy_rpms.doctor.examine import examine, render_json, render_table, require_fitness
     from tproxy_rpms.doctor.finding import Case
     from tproxy_rpms.doctor.host import read_host
+    from tproxy_rpms.outlet import write_text
 
     case = Case(release=cut.release, host=read_host(), root=cut.root, build=cut.build, cache=cut.cache)
     findings = examine(case)
-    print(render_json(case, findings) if json else render_table(findings), end="", flush=True)
+    write_text(sys.stdout, render_json(case, findings) if json else render_table(findings))
     require_fitness(case, findings)

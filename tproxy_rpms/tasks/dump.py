@@ -1,5 +1,6 @@
 """Print the resolved release as TOML."""
 
+import sys
 from collections.abc import Iterator
 
 from tproxy_rpms.tasks.cut import Cut
@@ -13,6 +14,7 @@ def create(cut: Cut) -> Iterator[Telling]:
 
 def show(cut: Cut) -> None:
     """Print the release."""
+    from tproxy_rpms.outlet import write_text
     from tproxy_rpms.release.dump import dump_release
 
-    print(dump_release(cut.release), end="")
+    write_text(sys.stdout, dump_release(cut.release))

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tproxy_rpms.publish.evidence import OUTSIDE, Input, Role
+from tproxy_rpms.shelf import name_path
 from tproxy_rpms.store import PACKAGE
 from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.kconfig import list_fragments
@@ -36,10 +37,8 @@ def list_release(cut: Cut) -> Iterator[Input]:
 
 
 def make_input(cut: Cut, path: Path, role: Role, *, elsewhere: str) -> Input:
-    """Return a file, named by its path in the project, or by `elsewhere` if it is not in there."""
-    whole, root = path.resolve(), cut.root.resolve()
-    name = str(whole.relative_to(root)) if whole.is_relative_to(root) else f"{OUTSIDE}/{elsewhere}"
-    return Input(name=name, path=path, role=role)
+    """Return a file, named by its path in the project or the stock, or by `elsewhere` if it is in neither."""
+    return Input(name=name_path(cut.root, path) or f"{OUTSIDE}/{elsewhere}", path=path, role=role)
 
 
 def list_project(cut: Cut) -> Iterator[Input]:
@@ -55,9 +54,9 @@ def list_project(cut: Cut) -> Iterator[Input]:
 
 
 def name_inputs(cut: Cut, paths: Iterable[Path], role: Role) -> Iterator[Input]:
-    """Yield files of the project."""
+    """Yield files of the project or the stock."""
     for path in paths:
-        yield Input(name=str(path.relative_to(cut.root)), path=path, role=role)
+        yield make_input(cut, path, role, elsewhere=path.name)
 
 
 def list_code() -> Iterator[Input]:

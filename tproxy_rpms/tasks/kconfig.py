@@ -1,11 +1,13 @@
 """Resolve the kernel configuration and audit every fragment line, before any build root is made."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 from tproxy_rpms.release.model import Arch, Kconfig, Package
+from tproxy_rpms.shelf import find_path
 from tproxy_rpms.store import digest_code, digest_file
 from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.step import Step
@@ -60,15 +62,15 @@ def inputs(cut: Cut, package: Package, arch: Arch) -> dict[str, object]:
 
 def list_fragments(root: Path, kconfig: Kconfig, arch: Arch) -> list[Path]:
     """Return the files of all fragments of a kernel; what every kernel must keep to comes first, named or not."""
-    always = [ALWAYS] if (root / "kconfig" / f"{ALWAYS}.config").exists() else []
+    always = [ALWAYS] if find_path(root, "kconfig", f"{ALWAYS}.config").exists() else []
     names = dict.fromkeys([*always, *kconfig.fragments])
     return [path for name in names for path in fragment_paths(root, name, arch)]
 
 
 def fragment_paths(root: Path, name: str, arch: Arch) -> list[Path]:
     """Return the files of a fragment: kconfig/NAME.config, and kconfig/NAME.ARCH.config where that exists."""
-    special = root / "kconfig" / f"{name}.{arch}.config"
-    return [root / "kconfig" / f"{name}.config", *([special] if special.exists() else [])]
+    special = find_path(root, "kconfig", f"{name}.{arch}.config")
+    return [find_path(root, "kconfig", f"{name}.config"), *([special] if special.exists() else [])]
 
 
 def tree_path(cut: Cut, package: Package) -> Path:
@@ -91,6 +93,7 @@ def unpack(cut: Cut, package: Package) -> tuple[Path, ...]:
 
 def resolve(cut: Cut, package: Package, arch: Arch) -> tuple[Path, ...]:
     """Resolve and audit one arch; the audit's JSON is left even when the audit fails."""
+    from tproxy_rpms.console import write_line
     from tproxy_rpms.kernel.audit import audit_config, check_audit, list_demands, render_table, write_audit
     from tproxy_rpms.kernel.explain import explain_findings
     from tproxy_rpms.kernel.fragment import read_fragments
@@ -107,7 +110,7 @@ def resolve(cut: Cut, package: Package, arch: Arch) -> tuple[Path, ...]:
     )
     findings = explain_findings(tree, config, audit_config(fragments, config), arch=arch)
     write_audit(audit, findings, arch=arch)
-    print(render_table(findings, arch=arch), flush=True)
+    write_line(sys.stdout, render_table(findings, arch=arch))
     check_audit(findings, arch=arch)
     write_whole(demands, "".join(f"{line}\n" for line in list_demands(fragments)))
     return config, demands, audit

@@ -1,11 +1,13 @@
 """Lock the build roots of the finished RPMs: from then on they are built from exactly these packages."""
 
+import shutil
 from collections.abc import Iterator
 from functools import partial
 
 from tproxy_rpms.console import write_line
 from tproxy_rpms.errors import UserError
 from tproxy_rpms.release.model import Arch, Package
+from tproxy_rpms.store import wait_for_lock, whole_folder
 from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.step import Telling
 
@@ -36,4 +38,16 @@ def lock(cut: Cut, package: Package, arch: Arch) -> None:
             f"{cut.release.name}: the {cut.release.builder} builder has no locks",
             hint='its roots are archives in the cache, named by what is in them; locks are for builder = "mock"',
         )
+    begin_locks(cut)
     write_line(sys.stdout, f"locked: {builder.write_lock(make_job(cut, package, arch))}")
+
+
+def begin_locks(cut: Cut) -> None:
+    """Make the project's own locks begin as those of the stock, which are not to be written."""
+    stock, own = cut.release.lock, cut.release.own_lock
+    if stock == own:
+        return
+    with wait_for_lock(cut.build / "locks.lock"):
+        if not own.exists():
+            with whole_folder(own) as folder:
+                shutil.copytree(stock, folder, dirs_exist_ok=True)

@@ -47,6 +47,7 @@ def rebuild(root: Path, top: Path, *, records: list[str], processes: str) -> Non
     Raises RecordError for a record that cannot be read or is of another checkout, RebuildError for other bytes; a cut that fails
     gives its own exit code.
     """
+    from tproxy_rpms.outlet import write_text
     from tproxy_rpms.publish.rebuild import compare_outputs, compare_surroundings, render_rows, require_same
     from tproxy_rpms.publish.recorded import read_record
 
@@ -57,10 +58,10 @@ def rebuild(root: Path, top: Path, *, records: list[str], processes: str) -> Non
     rebuilt = folder / record.release
     rows = compare_outputs(record, rebuilt / "repo")
     (folder / ENDED).touch()
-    print(render_rows(rows), end="", flush=True)
+    write_text(sys.stdout, render_rows(rows))
     causes = compare_surroundings(record, read_record(rebuilt / "record" / f"{record.release}.intoto.json"))
     require_same(rows, causes)
-    print(f"{record.release}: rebuilt in {rebuilt}: all {len(rows)} files are the same bytes", flush=True)
+    write_text(sys.stdout, f"{record.release}: rebuilt in {rebuilt}: all {len(rows)} files are the same bytes\n")
 
 
 def find_record(words: list[str], root: Path) -> Path:
@@ -92,10 +93,11 @@ def write_pinned(root: Path, folder: Path, record: "Record") -> Path:
     from tproxy_rpms.publish.rebuild import check_additions, check_files, pin_sources, target_name, write_release
     from tproxy_rpms.release.dump import dump_release
     from tproxy_rpms.release.load import load_release
+    from tproxy_rpms.shelf import find_named
     from tproxy_rpms.store import PACKAGE, write_whole
     from tproxy_rpms.tasks.inputs import list_inputs
 
-    find = {one.name: (PACKAGE.parent if one.role == "code" else root) / one.name for one in record.files}
+    find = {one.name: PACKAGE.parent / one.name if one.role == "code" else find_named(root, one.name) for one in record.files}
     check_files(record, find=find)
     path = write_release(record, folder, find=find)
     release = pin_sources(load_release(str(path), root=root), record)
@@ -106,9 +108,10 @@ def write_pinned(root: Path, folder: Path, record: "Record") -> Path:
 
 def run_doit(root: Path, folder: Path, record: "Record", *, release_file: Path, processes: str) -> None:
     """Cut the release by a doit of its own, whose words pass through. Raises what its exit code tells."""
+    from tproxy_rpms.console import asked_for
     from tproxy_rpms.process import stop_group
 
-    environment = list_environment(record, os.environ)
+    environment = list_environment(record, os.environ) | {"TPROXY_RPMS_PROGRESS": asked_for()}
     words = [f"release={release_file.resolve()}", f"build={folder.resolve()}", *(["-n", processes] if processes else [])]
     argv = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "doit", "-f", str(root / "dodo.py"), *words]
     process = subprocess.Popen(argv, cwd=root, env=environment, stdin=subprocess.DEVNULL, text=True, start_new_session=True)

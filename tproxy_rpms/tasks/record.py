@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tproxy_rpms.shelf import STOCK
 from tproxy_rpms.store import digest_code, digest_file, digest_value, read_outputs, read_stamp
 from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.step import Step
@@ -88,7 +89,7 @@ def gather(cut: Cut) -> "Evidence":
     """Return what the finished cut has left."""
     from tproxy_rpms.publish.evidence import Evidence
     from tproxy_rpms.publish.tools import read_checkout, read_tools
-    from tproxy_rpms.tasks.inputs import list_inputs
+    from tproxy_rpms.tasks.inputs import list_inputs, name_inputs
 
     stamps = [cut.stamp("repo", name).stat().st_mtime for name in list_repositories(cut)]
     packages = cut.release.packages.values()
@@ -98,16 +99,26 @@ def gather(cut: Cut) -> "Evidence":
         folder=cut.build,
         inputs=list_inputs(cut),
         sources=tuple(gather_sources(cut)),
-        patches={package.name: tuple(str(path.relative_to(cut.root)) for path in cut.patches(package)) for package in packages},
+        patches={one.name: tuple(patch.name for patch in name_inputs(cut, cut.patches(one), "patch")) for one in packages},
         roots=tuple(gather_roots(cut)),
         builds=tuple(gather_builds(cut)),
         outputs=tuple(gather_outputs(cut)),
         byproducts=tuple(gather_byproducts(cut)),
-        tools=read_tools(cut.release),
-        checkout=read_checkout(cut.root),
+        tools=read_tools(cut.release) | describe_project(cut.root),
+        checkout=read_checkout(STOCK),
         finished=datetime.fromtimestamp(int(max(stamps)), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         ccache=cut.ccache,
     )
+
+
+def describe_project(root: Path) -> dict[str, str]:
+    """Return the commit of a project that has files beside the stock, and what of it is in no commit as it is; or nothing."""
+    from tproxy_rpms.publish.tools import read_checkout
+
+    own = read_checkout(root) if root.resolve() != STOCK else None
+    if own is None or not own.commit:
+        return {}
+    return {"project": own.commit + (f", changed: {', '.join(own.changed)}" if own.changed else "")}
 
 
 def gather_sources(cut: Cut) -> Iterator["SourceEvidence"]:

@@ -92,6 +92,7 @@ def compare_second(cut: Cut, package: Package, arch: Arch) -> "tuple[Report, lis
     from tproxy_rpms.repro.verdict import Report
     from tproxy_rpms.store import digest_code, is_current, write_stamp
     from tproxy_rpms.surroundings import list_varied
+    from tproxy_rpms.tasks.observe import watch_build, watch_root
     from tproxy_rpms.tasks.rpm import inputs, make_job
 
     if not isinstance(cut.builder, Varier):
@@ -103,11 +104,15 @@ def compare_second(cut: Cut, package: Package, arch: Arch) -> "tuple[Report, lis
     ccache = job.ccache and job.ccache.with_name(f"{job.ccache.name}-second")
     job = replace(job, results=folder / "rpms", logs=folder / "logs", ccache=ccache)
     folder.mkdir(parents=True, exist_ok=True)
-    variation = cut.builder.vary(job, log=folder / "root.log")
+    name = f"repro:{package.name}:{arch}"
+    with watch_root(cut, arch, name):
+        variation = cut.builder.vary(job, log=folder / "root.log")
     stamp = cut.stamp("repro", package.name, arch)
     shaped_by = inputs(cut, package, arch) | {"second": variation.second, "code": digest_code("builders")}
     if not is_current(stamp, inputs=shaped_by):
-        write_stamp(stamp, inputs=shaped_by, outputs=cut.builder.build(variation.job).rpms)
+        with watch_build(cut, variation.job, name):
+            built = cut.builder.build(variation.job)
+        write_stamp(stamp, inputs=shaped_by, outputs=built.rpms)
     second = sorted(read_outputs(stamp))
     surroundings = (replace(variation.first, jobs=read_origin(cut.origin(package, arch)).jobs or None), variation.second)
     return Report(

@@ -36,4 +36,7 @@ def inputs(cut: Cut, arch: Arch) -> Mapping[str, object]:
 
 def make(cut: Cut, arch: Arch) -> tuple[Path, ...]:
     """Make the root of one arch."""
-    return cut.builder.make_root(arch, log=cut.build / "logs" / f"root-{arch}.log")
+    from tproxy_rpms.tasks.observe import watch_root
+
+    with watch_root(cut, arch, f"root:{arch}"):
+        return cut.builder.make_root(arch, log=cut.build / "logs" / f"root-{arch}.log")

@@ -67,9 +67,11 @@ def build_job(cut: Cut, job: "Job", known: "Inputs | None") -> "Built":
     """Build, keep a copy in the cache of finished builds if there is one, and return when it was built."""
     from tproxy_rpms.cache.entry import Built
     from tproxy_rpms.publish.origin import render_now
+    from tproxy_rpms.tasks.observe import watch_build
 
     started = render_now()
-    result = cut.builder.build(job)
+    with watch_build(cut, job, f"rpm:{job.package}:{job.arch}"):
+        result = cut.builder.build(job)
     built = Built(started=started, finished=render_now(), jobs=job.jobs)
     if known and cut.finished_builds:
         cut.finished_builds.keep(known, result, built)

@@ -55,23 +55,26 @@ def make_in(cut: Cut, package: Package, *, output: Path, surroundings: "Surround
     from tproxy_rpms.packaging.spec import list_files, render_spec
     from tproxy_rpms.packaging.srpm import build_srpm
     from tproxy_rpms.sources.fetched import read_fetched
+    from tproxy_rpms.tasks.templates import open_specs
 
     fetched = [read_fetched(cut.sources, source) for source in package.sources]
     sources = [cut.sources / one.file for one in fetched]
     patches = cut.patches(package)
     if sources:
         check_patches(patches, sources[0])
-    files = list(list_files(package, root=cut.root))
-    if package.kconfig:
-        files += [cut.kconfig(package, arch) / f"{kind}-{arch}" for arch in cut.release.arches for kind in ("config", "demands")]
-    spec = render_spec(
-        cut.release,
-        package,
-        root=cut.root,
-        version=fetched[0].version if fetched else package.version,
-        sources=sources,
-        files=[path.name for path in files],
-        patches=[path.name for path in patches],
-    )
-    content = [*sources, *files, *patches]
-    return build_srpm(cut.release, spec=spec, name=package.name, sources=content, output=output, surroundings=surroundings)
+    with open_specs(cut.root) as root:
+        files = list(list_files(package, root=root))
+        if package.kconfig:
+            kinds = [(kind, arch) for arch in cut.release.arches for kind in ("config", "demands")]
+            files += [cut.kconfig(package, arch) / f"{kind}-{arch}" for kind, arch in kinds]
+        spec = render_spec(
+            cut.release,
+            package,
+            root=root,
+            version=fetched[0].version if fetched else package.version,
+            sources=sources,
+            files=[path.name for path in files],
+            patches=[path.name for path in patches],
+        )
+        content = [*sources, *files, *patches]
+        return build_srpm(cut.release, spec=spec, name=package.name, sources=content, output=output, surroundings=surroundings)

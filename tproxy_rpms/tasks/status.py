@@ -38,11 +38,11 @@ def tell(cut: Cut, *, json: bool) -> None:
     """Print the status. Raises UnpublishableError for a cut that cannot be published as it is."""
     from json import dumps
 
+    from tproxy_rpms.outlet import write_text
     from tproxy_rpms.report.status import render_json, render_status
 
     status = read_status(cut)
-    sys.stdout.write(dumps(render_json(status), indent=2) + "\n" if json else render_status(status))
-    sys.stdout.flush()
+    write_text(sys.stdout, dumps(render_json(status), indent=2) + "\n" if json else render_status(status))
     if not status.publishable:
         raise UnpublishableError(
             [f"{cut.release.name}: not publishable: {len(status.obstacles)} in the way"],

@@ -64,7 +64,7 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Telling:
-    """A task that always runs, and leaves nothing in the build folder.
+    """A task that always runs, and leaves nothing that others build on.
 
     Fields:
         name: empty for a stage's only task. after: names of tasks that come before.

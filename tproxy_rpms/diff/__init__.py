@@ -1,0 +1,1 @@
+"""Two sets of packages compared: cuts, snapshots, published repositories."""

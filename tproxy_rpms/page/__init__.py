@@ -1,0 +1,1 @@
+"""What all pages share: one look, marks for verdicts, and bars; no script, and nothing from elsewhere."""

@@ -1,0 +1,1 @@
+"""How far a step is: what its log tells, against the last time."""
