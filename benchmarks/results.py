@@ -45,7 +45,7 @@ def make_ratio(name: str, what: str, measured: Measured, *, load: float) -> Rati
         theirs_seconds=round(statistics.median(measured.theirs), 4),
         ratio=round(measured.ratio, 3),
         samples=len(measured.ours),
-        unit="seconds",
+        unit="s",
         note=measured.note,
         load=round(load, 2),
         measured=render_now(),

@@ -50,7 +50,7 @@ def test_what_was_not_run_again_is_kept_on_the_same_host_alone(tmp_path: Path) -
     assert set(content["host"]) == {"cores", "memory_bytes", "cpu", "kernel", "python"}
     assert content["ratios"][0] | {"measured": ""} == {
         "name": "a", "what": "what a is", "ours_seconds": 3.0, "theirs_seconds": 2.0, "ratio": 1.5, "samples": 1,
-        "unit": "seconds", "note": "n", "load": 0.5, "measured": "",
+        "unit": "s", "note": "n", "load": 0.5, "measured": "",
     }  # fmt: skip
     content["host"]["cores"] += 1
     path.write_text(json.dumps(content))
