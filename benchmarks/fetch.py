@@ -1,23 +1,20 @@
-"""How fast a fetch is, as a multiple of `curl | sha256sum`: `./run python benchmarks/fetch.py`.
+"""A large file over loopback: our fetch, which checks its digest as it arrives, against `curl | sha256sum`."""
 
-Fetches a large file over loopback, with its digest, from a server of its own. Prints both speeds, the ratio (the target is at
-least 0.8) and the most memory that the fetch took (the target is under 100 MiB). The two take turns, so that what else the
-host does weighs on both; the ratio is that of the medians.
-"""
-
-import argparse
 import hashlib
 import os
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from benchmarks.measure import CannotRunError, Measured, Setting, take_turns
+
+WHAT = "a fetch from a server on loopback, Python's start and all, against curl | sha256sum"
+SLOW = False
 
 # Runs in a process of its own, so that its memory is its own: prints the most that it had, in KiB.
 FETCH = """
@@ -47,7 +44,7 @@ def serve_file(listener: socket.socket, path: Path) -> None:
                 pass
             connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n".encode())
             try:
-                while os.sendfile(connection.fileno(), stream.fileno(), None, 1 << 22):  # type: ignore[arg-type]  # None: from its place
+                while os.sendfile(connection.fileno(), stream.fileno(), None, 1 << 22):  # None: from its place
                     pass
             except OSError:
                 continue
@@ -91,41 +88,31 @@ def time_fetch(url: str, digest: str, limit: int, directory: Path) -> tuple[floa
     return seconds, int(result.stdout)
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--mebibytes", type=int, default=1024)
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--folder", type=Path, help="where the files go; the default is the system's folder for temporary files")
-    options = parser.parse_args()
+def write_file(path: Path, mebibytes: int) -> str:
+    """Write a file that does not compress, and return its digest."""
+    block = os.urandom(1 << 20)
+    with path.open("wb") as stream:
+        for _ in range(mebibytes):
+            stream.write(block)
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def measure(setting: Setting) -> Measured:
+    """Measure with a file of 1 GiB, or of 128 MiB if it is to be quick; the note tells the most memory that a fetch took."""
     if shutil.which("curl") is None:
-        sys.exit("curl: not found; install it to compare with it")
-    size = options.mebibytes << 20
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        path = Path(folder) / "big.tar"
-        block = os.urandom(1 << 20)
-        with path.open("wb") as stream:
-            for _ in range(options.mebibytes):
-                stream.write(block)
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        theirs, ours, memory = [], [], 0
-        with serve(path) as url:
-            for _ in range(options.runs):
-                theirs.append(time_curl(url, digest))
-                seconds, most = time_fetch(url, digest, size, Path(folder) / "out")
-                ours.append(seconds)
-                memory = max(memory, most)
-    report(size, statistics.median(theirs), statistics.median(ours), memory)
+        raise CannotRunError("no curl on PATH to compare with: install curl")
+    mebibytes = 128 if setting.quick else 1024
+    path, most = setting.scratch / "big.tar", 0
+    digest = write_file(path, mebibytes)
 
+    def fetch() -> float:
+        nonlocal most
+        seconds, memory = time_fetch(url, digest, mebibytes << 20, setting.scratch / "out")
+        most = max(most, memory)
+        return seconds
 
-def report(size: int, theirs: float, ours: float, memory: int) -> None:
-    """Print the figures."""
-    for name, seconds in (("curl | sha256sum", theirs), ("fetch", ours)):
-        print(f"{name:17} {seconds:.2f} s, {size / seconds / (1 << 20):.0f} MiB/s")
-    print(f"ratio             {theirs / ours:.2f} (target: at least 0.8)")
-    print(f"most memory       {memory / 1024:.0f} MiB (target: under 100)")
-
-
-if __name__ == "__main__":
-    main()
+    with serve(path) as url:
+        measured = take_turns(fetch, lambda: time_curl(url, digest), samples=setting.samples(5))
+    note = f"{mebibytes} MiB; the most memory of a fetch: {most / 1024:.0f} MiB"
+    return Measured(ours=measured.ours, theirs=measured.theirs, note=note)

@@ -1,14 +1,10 @@
-"""How long a change of one package takes to reach hosts: `./run python benchmarks/publish.py`.
+"""Publishing 2,000 packages, against createrepo_c and rsync; and how long the change of one takes to reach hosts.
 
-Makes a repository of many small RPMs (subpackages of a few specs), signs and publishes it; then one RPM changes, is signed, and
-the whole is made and published again, by the code that `doit sign`, `repo` and `publish` call. Like doit, it signs only what has
-changed. Prints the seconds of each part of both; the target for the change is under 10 s. All of it, key and place too, is in a
-temporary folder.
+The repository is of many small RPMs, subpackages of a few specs; key and place are in the benchmark's own folder.
 """
 
-import argparse
+import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from benchmarks.measure import ROOT, Measured, Setting, take_turns, time_command
 from tproxy_rpms.publish.place import open_place
 from tproxy_rpms.publish.repository import make_repository
 from tproxy_rpms.publish.snapshots import publish_snapshot
@@ -26,8 +23,13 @@ from tproxy_rpms.signing.file import sign_file
 from tproxy_rpms.signing.package import sign_packages
 from tproxy_rpms.signing.signatory import Signatory, open_signatory
 
-ROOT = Path(__file__).parent.parent
+WHAT = "indexing, signing the index, checking and switching a snapshot of 2,000 packages, against createrepo_c and rsync -a"
+SLOW = False
+
 ARCH = "x86_64"
+
+# Bytes of each package's one file.
+SIZE = 4096
 
 # How many packages a spec makes.
 SHARE = 100
@@ -63,7 +65,7 @@ def build_packages(folder: Path, *, version: str, first: int, last: int, size: i
     folder.mkdir(parents=True)
     spec = folder / "many.spec"
     spec.write_text(SPEC.format(version=version, packages=packages, first=first, last=last, size=size))
-    command = ["rpmbuild", "-bb", "--define", f"_topdir {folder}", "--define", "_binary_payload w3.zstdio", spec]
+    command = ["rpmbuild", "-bb", "--define", f"_topdir {folder}", "--define", "_binary_payload w3.zstdio", str(spec)]
     subprocess.run(command, check=True, capture_output=True)
     return sorted((folder / "RPMS").rglob("*.rpm"))
 
@@ -82,7 +84,7 @@ def make_release(folder: Path) -> Release:
     """Return a release with a key and a place of its own."""
     home = folder / "gnupg"
     home.mkdir(mode=0o700)
-    gpg = ["gpg", "--homedir", home, "--batch", "--quiet"]
+    gpg = ["gpg", "--homedir", str(home), "--batch", "--quiet"]
     subprocess.run([*gpg, "--passphrase", "", "--quick-generate-key", "Benchmark", "rsa4096", "sign"], check=True)
     listed = subprocess.run([*gpg, "--with-colons", "--list-keys"], check=True, capture_output=True, text=True).stdout
     fingerprint = next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr:"))
@@ -94,71 +96,56 @@ def make_release(folder: Path) -> Release:
     )
 
 
-@contextmanager
-def tell(seconds: dict[str, float], part: str) -> Iterator[None]:
-    """Measure a part."""
-    start = time.perf_counter()
-    yield
-    seconds[part] = time.perf_counter() - start
-
-
-def publish_all(
-    release: Release, signatory: Signatory, signed: dict[str, tuple[Path, ...]], changed: dict[str, list[Path]], work: Path
-) -> dict[str, float]:
-    """Sign what has changed (spec → RPMs; added to `signed`), index, compose and publish all; return the seconds of each part."""
+def time_publish(release: Release, signatory: Signatory, rpms: list[Path], work: Path) -> float:
+    """Return the seconds from signed RPMs to a snapshot that is served."""
     assert release.publishing
-    seconds: dict[str, float] = {}
-    with tell(seconds, "signatures"):
-        for name, rpms in changed.items():
-            signed[name] = sign_packages(
-                rpms, work / "signed" / name, signer=signatory.package, profile=signatory.profile, epoch=release.epoch
-            )
-    with tell(seconds, "repository metadata"):
-        rpms = [path for paths in signed.values() for path in paths]
-        sign = partial(sign_file, signer=signatory.metadata)
-        files = make_repository(release, rpms, work / "repo" / ARCH, groups=True, sign=sign)
-    with tell(seconds, "composing, manifest signature"):
-        named = {str(path.relative_to(work / "repo")): path for path in files}
-        compose_tree(named, work / "tree", url=release.url, repositories=(ARCH,), signer=signatory.manifest)
-    with tell(seconds, "upload, check, switch"):
-        publish_snapshot(open_place(release.publishing), work / "tree", release.publishing)
-    return seconds
+    start = time.perf_counter()
+    sign = partial(sign_file, signer=signatory.metadata)
+    files = make_repository(release, rpms, work / "repo" / ARCH, groups=True, sign=sign)
+    named = {str(path.relative_to(work / "repo")): path for path in files}
+    compose_tree(named, work / "tree", url=release.url, repositories=(ARCH,), signer=signatory.manifest)
+    publish_snapshot(open_place(release.publishing), work / "tree", release.publishing)
+    return time.perf_counter() - start
 
 
-def report(title: str, seconds: dict[str, float]) -> None:
-    """Print the parts of a run, and the whole."""
-    print(f"{title}: {sum(seconds.values()):.1f} s")
-    for part, taken in seconds.items():
-        print(f"  {part:30} {taken:6.1f} s")
+def time_plain(rpms: list[Path], work: Path) -> float:
+    """Return the seconds of createrepo_c and rsync, with the files in their folder before."""
+    shutil.rmtree(work, ignore_errors=True)
+    (work / "repo").mkdir(parents=True)
+    for path in rpms:
+        (work / "repo" / path.name).hardlink_to(path)
+    return time_command(["sh", "-c", "createrepo_c --quiet repo && rsync -a repo/ www/"], cwd=work)
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--packages", type=int, default=2000)
-    parser.add_argument("--size", type=int, default=4096, help="bytes of each package's one file")
-    parser.add_argument(
-        "--folder", type=Path, help="where all of it goes; the default is the system's folder for temporary files"
-    )
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=options.folder, prefix="tproxy-rpms-benchmark-") as name:
-        folder, start = Path(name), time.perf_counter()
-        try:
-            many = build_many(folder / "many", count=options.packages - 1, size=options.size)
-            one, other = (
-                {"one": build_packages(folder / version, version=version, first=0, last=0, size=options.size)}
-                for version in ("1", "2")
-            )
-            print(f"{options.packages} RPMs built in {time.perf_counter() - start:.1f} s")
-            release = make_release(folder)
-            signatory = open_signatory(release)
-            signed: dict[str, tuple[Path, ...]] = {}
-            report("first", publish_all(release, signatory, signed, many | one, folder / "work"))
-            seconds = publish_all(release, signatory, signed, other, folder / "work")
-            report("one package changed (target: under 10 s)", seconds)
-        finally:
-            subprocess.run(["gpgconf", "--homedir", str(folder / "gnupg"), "--kill", "gpg-agent"], check=False)
+@contextmanager
+def open_release(folder: Path) -> Iterator[tuple[Release, Signatory]]:
+    """Yield a release with a key of its own; gpg's agent ends with it."""
+    try:
+        release = make_release(folder)
+        yield release, open_signatory(release)
+    finally:
+        subprocess.run(["gpgconf", "--homedir", str(folder / "gnupg"), "--kill", "gpg-agent"], check=False)
 
 
-if __name__ == "__main__":
-    main()
+def measure(setting: Setting) -> Measured:
+    """Measure 2,000 packages, or 200 if it is to be quick; the note tells of one that has changed, its signature included."""
+    count, folder = 200 if setting.quick else 2000, setting.scratch
+    many = build_many(folder / "many", count=count - 1, size=SIZE)
+    one, other = (build_packages(folder / version, version=version, first=0, last=0, size=SIZE) for version in ("1", "2"))
+    with open_release(folder) as (release, signatory):
+        # Signatures of packages are no part of the comparison, and 2,000 of them take five minutes.
+        rpms = [path for paths in (*many.values(), one) for path in paths]
+
+        def publish_anew() -> float:
+            for name in ("www", "work"):
+                shutil.rmtree(folder / name, ignore_errors=True)
+            return time_publish(release, signatory, rpms, folder / "work")
+
+        measured = take_turns(publish_anew, lambda: time_plain(rpms, folder / "plain"), samples=setting.samples(3))
+        start = time.perf_counter()
+        changed = sign_packages(
+            other, folder / "signed", signer=signatory.package, profile=signatory.profile, epoch=release.epoch
+        )
+        time_publish(release, signatory, [*rpms[:-1], *changed], folder / "work")
+        note = f"{count} packages; one changed, signed and published again: {time.perf_counter() - start:.1f} s"
+    return Measured(ours=measured.ours, theirs=measured.theirs, note=note)

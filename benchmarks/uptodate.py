@@ -1,44 +1,51 @@
-"""How long an up-to-date run takes, as a multiple of an empty dodo.py's run: `./run python benchmarks/uptodate.py`.
+"""A cut that is up to date, against a dodo.py that does nothing."""
 
-Needs a finished cut of the release: one is made first where there is none, which takes its time. Prints the median of the
-runs in seconds and the ratios; the target is at most 2.5.
-"""
+from benchmarks.measure import ROOT, Measured, Setting, take_turns, time_command
+from benchmarks.ours import DOIT, OwnCut
+from tproxy_rpms.store import is_current
+from tproxy_rpms.tasks.cut import Cut
+from tproxy_rpms.tasks.rpm import inputs
 
-import argparse
-import statistics
-import subprocess
-import tempfile
-import time
-from pathlib import Path
+WHAT = "a run with nothing to do, against one of an empty dodo.py"
+SLOW = False
 
-ROOT = Path(__file__).parent.parent
+EMPTY = "def task_nothing():\n    return {'actions': None}\n"
 
 
-def time_command(argv: list[str], *, cwd: Path, runs: int) -> float:
-    """Return the median wall time of a command in seconds."""
-    times = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        subprocess.run(argv, cwd=cwd, check=True, stdout=subprocess.DEVNULL)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+def measure(setting: Setting) -> Measured:
+    """Measure on the finished cut in build/, however it was made; without one, on what the benchmarks' own cut has of it."""
+    (setting.scratch / "dodo.py").write_text(EMPTY)
+    found = find_finished(setting)
+    if found is None:
+        own = OwnCut(setting)
+        own.doit("srpm", "root")
+        words, note = (
+            [*own.variables, "srpm", "root"],
+            "no finished cut in build/: of fetch, verify, kconfig, srpm and root alone",
+        )
+    else:
+        words, note = [f"release={setting.release}", f"ccache={'on' if found.ccache else 'off'}"], "the whole release"
+    return take_turns(
+        lambda: time_command([*DOIT, *words]),
+        lambda: time_command([*DOIT], cwd=setting.scratch),
+        samples=setting.samples(11),
+        note=note,
+    )
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--release", default="bookworm")
-    parser.add_argument("--runs", type=int, default=11)
-    parser.add_argument("--ccache", choices=["on", "off"], default="off", help="how the cut was made")
-    options = parser.parse_args()
-    variables = [f"release={options.release}", f"ccache={options.ccache}"]
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "dodo.py").write_text("def task_nothing():\n    return {'actions': None}\n")
-        floor = time_command(["doit"], cwd=Path(folder), runs=options.runs)
-    for name, argv in (("doit", ["doit", *variables]), ("doit list", ["doit", "list", *variables])):
-        seconds = time_command(argv, cwd=ROOT, runs=options.runs)
-        print(f"{name:10} {seconds:.3f} s, empty dodo.py {floor:.3f} s: {seconds / floor:.2f} times (target 2.5)")
-
-
-if __name__ == "__main__":
-    main()
+def find_finished(setting: Setting) -> Cut | None:
+    """Return the cut in build/ whose packages are all up to date, or None."""
+    release = OwnCut(setting).cut.release
+    for ccache in (False, True):
+        cut = Cut(release=release, root=ROOT, ccache=ccache)
+        stamps = [
+            (cut.stamp("rpm", package.name, arch), package, arch)
+            for package in release.packages.values()
+            for arch in release.arches
+        ]
+        repositories = [cut.stamp("repo", name) for name in (*release.arches, "SRPMS")]
+        if all(path.exists() for path in (*repositories, cut.record, *(stamp for stamp, _, _ in stamps))) and all(
+            is_current(stamp, inputs=inputs(cut, package, arch)) for stamp, package, arch in stamps
+        ):
+            return cut
+    return None

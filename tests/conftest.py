@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tproxy_rpms.release.model import Package, Release, Target
 
@@ -13,6 +14,10 @@ ROOT = Path(__file__).parent.parent
 
 # A developer's cache of finished builds is not for tests: each that wants one names its own.
 os.environ.pop("TPROXY_RPMS_CACHE", None)
+
+# Examples are slow where others are at work on the same host, or coverage is measured: that is no fault of what is tested.
+settings.register_profile("tproxy-rpms", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tproxy-rpms")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -18,7 +18,7 @@ import pytest
 import rpm
 
 from tproxy_rpms.acceptance.busybox.userland import make_busybox
-from tproxy_rpms.acceptance.guest import QEMU, run_guest
+from tproxy_rpms.acceptance.guest import QEMU
 from tproxy_rpms.acceptance.payload import unpack_rpms
 from tproxy_rpms.builders.root import RootStore
 from tproxy_rpms.errors import HostError
@@ -27,6 +27,7 @@ from tproxy_rpms.kernel.fragment import Demand, list_all, read_fragments
 from tproxy_rpms.release.model import RPM_ARCH, Arch, Package
 from tproxy_rpms.tasks.kconfig import fragment_paths
 
+from .console import run_guest
 from .finished import FinishedCut, run_in_root, unpack_root
 
 ROOT = Path(__file__).parents[2]

@@ -17,11 +17,12 @@ from tproxy_rpms.store import digest_file
 from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.publish import inputs
 
+from ..conftest import ROOT
+from .hosted import HostedProject
 from .oldclient import check_key, read_key, read_repository
 from .signingkeys import TestKey, make_key
-from .test_doit import ROOT, Project
 
-pytestmark = [pytest.mark.chroot, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 SITE = """
 [signing]
@@ -33,7 +34,7 @@ to = "{to}"
 """
 
 
-class Published(Project):
+class Published(HostedProject):
     """A project whose release is signed and published."""
 
     def __init__(self, folder: Path) -> None:
@@ -319,7 +320,7 @@ def test_a_full_disk_is_told_with_its_file(project: Published) -> None:
         pytest.skip("needs root to mount a small disk")
     project.doit("gate")
     (project.build / "signed").mkdir()
-    script = f"mount -t tmpfs -o size=16k tmpfs {project.build}/signed && exec doit release=small publish"
+    script = f"mount -t tmpfs -o size=4k tmpfs {project.build}/signed && exec doit release=small publish"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     argv = ["unshare", "--mount", "sh", "-c", script]
     done = subprocess.run(argv, cwd=project.folder, env=environment, capture_output=True, text=True)

@@ -4,7 +4,9 @@ import subprocess
 
 import pytest
 
-from tproxy_rpms.acceptance.guest import GuestError, read_answers, render_commands, write_archive
+from tproxy_rpms.acceptance.guest import write_archive
+
+from .console import GuestError, read_answers, render_commands
 
 
 def test_cpio_reads_the_archive_with_its_device_nodes() -> None:

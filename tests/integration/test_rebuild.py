@@ -13,7 +13,8 @@ import pytest
 
 from tproxy_rpms.store import digest_file
 
-from .test_doit import ROOT, Project
+from ..conftest import ROOT
+from .project import Project
 
 pytestmark = [pytest.mark.chroot, pytest.mark.timeout(600)]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .test_doit import Project
+from .project import Project
 
 pytestmark = [pytest.mark.chroot, pytest.mark.timeout(600)]
 

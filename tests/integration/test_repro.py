@@ -13,7 +13,7 @@ from tproxy_rpms.repro.verdict import Report
 from tproxy_rpms.store import digest_file
 from tproxy_rpms.surroundings import Surroundings
 
-from .test_doit import Project
+from .project import Project
 from .test_gate_signatures import Key
 
 pytestmark = [pytest.mark.chroot, pytest.mark.timeout(600)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tproxy_rpms.acceptance.busybox.userland import make_busybox
-from tproxy_rpms.acceptance.guest import QEMU, run_guest
+from tproxy_rpms.acceptance.guest import QEMU
 from tproxy_rpms.acceptance.payload import unpack_rpms
 from tproxy_rpms.acceptance.static.abi import needs_static, read_libc
 from tproxy_rpms.acceptance.static.programs import StaticSources, make_static
@@ -17,6 +17,7 @@ from tproxy_rpms.builders.root import RootStore
 from tproxy_rpms.errors import HostError
 from tproxy_rpms.release.model import Arch
 
+from .console import run_guest
 from .finished import FinishedCut
 from .proxyhost import MANGLE
 from .test_cut import CACHE, ROOT, collect_modules, get_package

@@ -256,6 +256,5 @@ def test_a_udp_checksum_is_never_zero_which_would_mean_none() -> None:
 
 def test_links_are_told_apart() -> None:
     assert MTU == 1500
-    assert [link.subnet for link in NETWORK.links] == ["10.77.1.0/24", "10.77.2.0/24", "10.77.3.0/24"]
     assert len({*MACS.values(), *ROUTER_MACS.values()}) == 6
     assert (NETWORK.proxy.host, NETWORK.proxy.router) == (PROXY, GATEWAYS["proxy"])

@@ -1,7 +1,7 @@
 """The network of every acceptance run: a client, a proxy and a server, each on a link of its own, with a router between them."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,11 +12,6 @@ class Link:
     router: str
     host: str
     prefix: int = 24
-
-    @property
-    def subnet(self) -> str:
-        """The link's addresses, as 10.77.1.0/24."""
-        return str(IPv4Interface(f"{self.router}/{self.prefix}").network)
 
     @property
     def router_mac(self) -> str:

@@ -3,9 +3,6 @@
 from pathlib import Path
 from urllib.parse import quote
 
-# The report is build/RELEASE/report/index.html.
-PLACE = ("report", "index.html")
-
 
 def link(path: Path, folder: Path) -> str:
     """Return the relative URL of a file of the release's folder; empty for one that is not there, or lies elsewhere."""

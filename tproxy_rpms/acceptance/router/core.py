@@ -44,7 +44,7 @@ from .redirect import (
 WCCP_PORT = 2048  # draft-wilson-wrec-wccp-v2-01, 5
 # Types and codes of ICMP (RFC 792).
 ECHO_REPLY, UNREACHABLE, ECHO, TIME_EXCEEDED = 0, 3, 8, 11
-NETWORK_UNREACHABLE, HOST_UNREACHABLE, PORT_UNREACHABLE, FRAGMENTATION_NEEDED = 0, 1, 3, 4
+NETWORK_UNREACHABLE, PORT_UNREACHABLE, FRAGMENTATION_NEEDED = 0, 3, 4
 
 
 class Core:
@@ -219,7 +219,6 @@ class Core:
             return
         key = redirection.service, redirection.method
         self.counters.redirected[key] += 1
-        self.counters.redirected_bytes[key] += len(packet.data)
         if redirection.method == "l2":
             yield from self._send(redirection.cache, packet.data, now)
             return

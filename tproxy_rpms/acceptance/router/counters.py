@@ -19,12 +19,11 @@ class LinkCount:
 
 @dataclass(frozen=True, kw_only=True)
 class Redirected:
-    """Packets of a service that went to a cache by a method: "gre", "plain gre" or "l2". Bytes are those before encapsulation."""
+    """Packets of a service that went to a cache by a method: "gre", "plain gre" or "l2"."""
 
     service: str
     method: str
     packets: int
-    octets: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +76,6 @@ class Counters:
     sent: Counter[str] = field(default_factory=Counter)
     sent_bytes: Counter[str] = field(default_factory=Counter)
     redirected: Counter[tuple[str, str]] = field(default_factory=Counter)
-    redirected_bytes: Counter[tuple[str, str]] = field(default_factory=Counter)
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
     forwarded: int = 0
     returned: int = 0
@@ -99,7 +97,7 @@ class Counters:
                 for name in links
             ),
             redirections=tuple(
-                Redirected(service=key[0], method=key[1], packets=count, octets=self.redirected_bytes[key])
+                Redirected(service=key[0], method=key[1], packets=count)
                 for key, count in sorted(self.redirected.items())
             ),
             drops=tuple(
