@@ -73,8 +73,8 @@ def test_cleaning_takes_a_release_back_to_nothing(project: Project) -> None:
 def test_the_list_reads_like_a_table_of_contents(project: Project) -> None:
     lines = project.doit("list").splitlines()
     assert [line.split()[0] for line in lines] == [
-        "accept", "client", "doctor", "dump", "fetch", "gate", "kconfig", "lock", "publish", "rebuild", "record", "repo", "repro",
-        "rollback", "root", "rpm", "sign", "snapshots", "srpm", "verify",
+        "accept", "client", "diff", "doctor", "dump", "fetch", "gate", "kconfig", "lock", "publish", "rebuild", "record", "repo",
+        "report", "repro", "rollback", "root", "rpm", "sign", "snapshots", "srpm", "status", "verify",
     ]  # fmt: skip
     assert all(len(line.split()) > 4 for line in lines)
 

@@ -127,7 +127,7 @@ def test_locks_of_a_release_of_the_stock_are_written_in_the_project(tmp_path: Pa
     for name in ("shelf", "release.model"):
         monkeypatch.setattr(f"tproxy_rpms.{name}.STOCK", stock)
     list_shelves.cache_clear()
-    release = make_release(files=(stock / "releases" / "x.toml",), root=project)
+    release = make_release(name="x", files=(stock / "releases" / "x.toml",), root=project)
     assert release.lock == project / "releases" / "x.lock"
     write(stock / "releases" / "x.lock" / "hello-i386.json")
     assert release.lock == stock / "releases" / "x.lock"
@@ -136,6 +136,12 @@ def test_locks_of_a_release_of_the_stock_are_written_in_the_project(tmp_path: Pa
     assert (release.lock / "hello-i386.json").read_text() == "own\n"
     elsewhere = replace(release, files=(tmp_path / "etc" / "x.toml",))
     assert elsewhere.lock == tmp_path / "etc" / "x.lock"
+    # One of the same name that only adds who signs takes the locks of what it extends, until it has its own; another does not.
+    extending = replace(release, files=(stock / "releases" / "x.toml", tmp_path / "etc" / "x.toml"))
+    assert extending.lock == stock / "releases" / "x.lock"
+    assert replace(extending, name="y").lock == tmp_path / "etc" / "x.lock"
+    begin_locks(Cut(release=extending, root=project, folder=tmp_path / "build"))
+    assert extending.lock == tmp_path / "etc" / "x.lock" and (extending.lock / "hello-i386.json").is_file()
     list_shelves.cache_clear()
 
 

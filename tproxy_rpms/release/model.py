@@ -348,11 +348,11 @@ class Release:
     def lock(self) -> Path:
         """The folder of this release's build-root locks, beside its file: NAME.lock/PACKAGE-ARCH.json.
 
-        A project that cuts a release of the stock has locks of its own for it, if it has made some.
+        Locks of its own stand before those of the release of the same name that it extends: one that only adds who signs builds
+        nothing again.
         """
-        beside = self.files[-1].with_suffix(".lock")
-        own = self.own_lock
-        return beside if beside.is_dir() and not own.is_dir() else own
+        below = [path.with_suffix(".lock") for path in reversed(self.files) if path.stem == self.name]
+        return next((folder for folder in (self.own_lock, *below) if folder.is_dir()), self.own_lock)
 
     @property
     def own_lock(self) -> Path:

@@ -4,6 +4,7 @@ OLD and NEW are each the name of a release (its cut), a folder, a snapshot's id,
 release is published to, a URL, or a record. Without NEW the release's own cut is meant, without OLD what is served now.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import partial
@@ -40,12 +41,13 @@ def tell(cut: Cut, *, words: list[str], **options: Any) -> None:
     """Print what differs. Raises UserError for words that name nothing, DiffersError if that was asked for."""
     from tproxy_rpms.diff.document import render_json
     from tproxy_rpms.diff.table import render_table
+    from tproxy_rpms.outlet import write_text
 
     names = [word for word in words if not word.startswith("-")]
     options |= read_options([word for word in words if word.startswith("-")])
     difference = compare(cut, names)
     text = render_json(difference) if options["json"] else render_table(difference, full=options["full"])
-    print(text, end="", flush=True)
+    write_text(sys.stdout, text)
     if options["exit_code"] and difference.differ:
         raise DiffersError(f"{difference.old.title} and {difference.new.title} differ")
 

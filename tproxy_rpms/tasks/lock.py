@@ -43,11 +43,11 @@ def lock(cut: Cut, package: Package, arch: Arch) -> None:
 
 
 def begin_locks(cut: Cut) -> None:
-    """Make the project's own locks begin as those of the stock, which are not to be written."""
-    stock, own = cut.release.lock, cut.release.own_lock
-    if stock == own:
+    """Make a release's own locks begin as those that it takes from elsewhere, which are not its to write."""
+    taken, own = cut.release.lock, cut.release.own_lock
+    if taken == own:
         return
     with wait_for_lock(cut.build / "locks.lock"):
         if not own.exists():
             with whole_folder(own) as folder:
-                shutil.copytree(stock, folder, dirs_exist_ok=True)
+                shutil.copytree(taken, folder, dirs_exist_ok=True)
