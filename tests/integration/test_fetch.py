@@ -250,20 +250,3 @@ def test_memory_stays_constant_whatever_the_size(mirror: Mirror, tmp_path: Path,
     result = subprocess.run(argv, check=True, capture_output=True, text=True)
     assert (tmp_path / "out" / "pkg-1.tar").stat().st_size == 200 * len(BODY)
     assert int(result.stdout) < 100 * 1024
-
-
-def test_plain_lines_and_bars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tproxy_rpms.console.INTERVAL", 0)
-    stream = io.StringIO()
-    with Console(stream).transfer("file") as report:
-        report(1 << 20, 3 << 20)
-    assert stream.getvalue() == "file: 1.0 MiB of 3.0 MiB\n"
-
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    terminal = Terminal()
-    with Console(terminal).transfer("file") as report:
-        report(1 << 20, 3 << 20)
-    assert "file" in terminal.getvalue()
