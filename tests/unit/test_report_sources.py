@@ -1,15 +1,17 @@
 """What speaks for a source, and what is weak about it, in words."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tproxy_rpms.errors import VerifyError
 from tproxy_rpms.release.model import Archive, Source
-from tproxy_rpms.report.source import MEANINGS, grade_source, list_weaknesses
+from tproxy_rpms.report.source import MEANINGS, describe_source, grade_source, list_weaknesses
 from tproxy_rpms.sources.signature import FINDINGS, Finding
-from tproxy_rpms.sources.verify import Verdict
+from tproxy_rpms.sources.verify import Verdict, name_verdict, read_verdict
 
-from .handcut import SIGNATURE, make_signature, make_source, make_verdict
+from .handcut import SIGNATURE, make_signature, make_source, make_verdict, write_cut, write_verdict
 
 
 def tell(source: Source, verdict: Verdict) -> str:
@@ -76,3 +78,23 @@ def test_a_digest_that_differs_is_refused_and_named() -> None:
 def test_digests_that_can_be_forged_are_no_pin() -> None:
     assert "md5, are of kinds that can be forged" in tell(make_source("a", digests={"md5": "1"}), make_verdict("a"))
     assert "forged" not in tell(make_source("a", digests={"md5": "1", "sha512": "2"}), make_verdict("a"))
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", '{"schema": 1}', "{", "[]", "null", '{"signature": {}}', '{"signature": 1, "digests": []}']
+)
+def test_a_damaged_verdict_is_told_as_that(tmp_path: Path, text: str) -> None:
+    evidence = write_cut(tmp_path)
+    assert describe_source(evidence, make_source("a")).word == "not fetched and verified yet"
+    path = name_verdict(tmp_path / "sources", "a")
+    path.write_text(text)
+    line = describe_source(evidence, make_source("a"))
+    assert (line.word, line.grade, line.version) == ("the verdict is damaged", "open", "1.0")
+    with pytest.raises(VerifyError, match="missing or damaged"):
+        read_verdict(path.parent, "a")
+
+
+def test_a_verdict_is_read_as_it_was_left(tmp_path: Path) -> None:
+    verdict = make_verdict("a", signature=make_signature("weak"))
+    write_verdict(tmp_path, verdict)
+    assert read_verdict(tmp_path / "sources", "a") == verdict

@@ -1,7 +1,7 @@
 """Where sources came from, and what speaks for them: who signed, and what is weak about it, in words."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tproxy_rpms.errors import TproxyError
@@ -9,7 +9,7 @@ from tproxy_rpms.publish.statement import strip_credentials
 from tproxy_rpms.release.model import Source
 from tproxy_rpms.report.evidence import Evidence
 from tproxy_rpms.sources.signature import WEAK_HASHES, Finding, SignatureVerdict
-from tproxy_rpms.sources.verify import Verdict, read_verdict
+from tproxy_rpms.sources.verify import Verdict, name_verdict, read_verdict
 
 Grade = Literal["good", "fair", "bad", "open"]
 
@@ -61,10 +61,12 @@ def gather_sources(evidence: Evidence) -> tuple[SourceLine, ...]:
 
 def describe_source(evidence: Evidence, source: Source) -> SourceLine:
     """Return what is known of a source."""
+    folder = evidence.folder / "sources"
     try:
-        verdict = read_verdict(evidence.folder / "sources", source.name)
+        verdict = read_verdict(folder, source.name)
     except TproxyError:
-        return SourceLine(name=source.name, version=source.version)
+        bare = SourceLine(name=source.name, version=source.version)
+        return replace(bare, word="the verdict is damaged") if name_verdict(folder, source.name).exists() else bare
     signature = verdict.signature
     made = signature.made if signature else 0
     word, grade = grade_source(verdict)

@@ -35,14 +35,19 @@ class Verdict:
 
 
 def read_verdict(directory: Path, name: str) -> Verdict:
-    """Return the verdict that was left beside a source. Raises VerifyError when there is none."""
-    path = directory / f"{name}.verdict.json"
+    """Return the verdict that was left beside a source. Raises VerifyError when there is none that is whole."""
+    import msgspec
+
+    path = name_verdict(directory, name)
     try:
-        content = read_json(path)
-        signature = content["signature"]
-        return Verdict(**content | {"signature": SignatureVerdict(**signature) if signature else None})
-    except TypeError as error:
+        return msgspec.convert(read_json(path), Verdict)
+    except msgspec.ValidationError as error:
         raise VerifyError(f"{path}: missing or damaged", hint=f"run doit verify:{name}") from error
+
+
+def name_verdict(directory: Path, name: str) -> Path:
+    """Return where the verdict on a source lies."""
+    return directory / f"{name}.verdict.json"
 
 
 def verify_source(source: Source, fetched: Fetched, *, directory: Path, keys: Path, mirrors: Sequence[str] = ()) -> Verdict:
@@ -58,7 +63,7 @@ def verify_source(source: Source, fetched: Fetched, *, directory: Path, keys: Pa
     path = directory / fetched.file
     pinned = dict(source.digests) or {"sha256": fetched.sha256}
     if not path.is_file():
-        (directory / f"{source.name}.verdict.json").unlink(missing_ok=True)
+        name_verdict(directory, source.name).unlink(missing_ok=True)
         raise VerifyError(f"{path}: missing", hint=f"run doit fetch:{source.name}")
     found = digest_all(path, tuple(pinned))
     digests = {algorithm: "good" if found[algorithm] == digest else found[algorithm] for algorithm, digest in pinned.items()}
@@ -76,7 +81,7 @@ def verify_source(source: Source, fetched: Fetched, *, directory: Path, keys: Pa
         signature=signature,
         ok=intact and (signature is None or signature.acceptable),
     )
-    write_json(directory / f"{source.name}.verdict.json", asdict(verdict))
+    write_json(name_verdict(directory, source.name), asdict(verdict))
     if not intact:
         wrong = "\n".join(
             f"{path}: {name} is {found[name]}, pinned is {pinned[name]}" for name, said in digests.items() if said != "good"
