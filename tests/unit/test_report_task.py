@@ -13,12 +13,13 @@ from tproxy_rpms.publish.place import Place
 from tproxy_rpms.publish.receipt import write_receipt
 from tproxy_rpms.release.load import load_release
 from tproxy_rpms.release.model import Publishing
+from tproxy_rpms.report.benchmark import read_benchmarks
 from tproxy_rpms.report.published import compare_published
 from tproxy_rpms.repro.report import write_report
 from tproxy_rpms.repro.verdict import Comparison, Report
 from tproxy_rpms.store import digest_file, read_json, write_json, write_stamp
 from tproxy_rpms.tasks.cut import Cut
-from tproxy_rpms.tasks.report import gather, tell
+from tproxy_rpms.tasks.report import drop_folders, gather, tell
 
 from ..conftest import ROOT
 from .handcut import make_accepted
@@ -75,6 +76,25 @@ def test_verdicts_count_that_are_about_these_packages(cut: Cut) -> None:
     assert "bookworm.toml: signing.key: missing" in evidence.obstacles
     shown = [*evidence.obstacles, *evidence.verdicts.stale, *(line for cell in evidence.steps.values() for line in cell.reasons)]
     assert not [line for line in shown if str(cut.top) in line or str(ROOT) in line], "folders of this host"
+
+
+def test_no_folder_of_this_host_is_named(cut: Cut, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    paths = {
+        cut.build / "logs/a.log": "logs/a.log", cut.top / "other/b": "other/b", ROOT / "specs/c": "specs/c",
+        cut.cache / "roots/d.tar": "roots/d.tar", tmp_path / "home/.gnupg/e": ".gnupg/e", cut.build: "bookworm", cut.top: "build",
+        Path(f"/elsewhere{tmp_path}/home/f"): f"/elsewhere{tmp_path}/home/f",
+    }  # fmt: skip
+    for path, shown in paths.items():
+        assert drop_folders(cut, f"{path}: lost, and ({path})") == f"{shown}: lost, and ({shown})"
+    monkeypatch.setenv("HOME", "/")
+    assert drop_folders(cut, "/usr/bin/rpm and /") == "/usr/bin/rpm and /"
+
+
+def test_damaged_measurements_are_told_without_their_path(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    path.write_text('{"schema": 1, "ratios": 3}')
+    assert "damaged" in read_benchmarks(path).lack and str(tmp_path) not in read_benchmarks(path).lack
 
 
 @pytest.fixture

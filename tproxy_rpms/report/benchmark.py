@@ -56,5 +56,5 @@ def read_benchmarks(path: Path) -> Benchmarks:
         return Benchmarks(lack="Nothing has been measured here yet.")
     try:
         return Benchmarks(results=read_document(path, Results, schema=SCHEMA, what="measurements", cure="measure again"))
-    except HostError as error:
-        return Benchmarks(lack=error.message)
+    except HostError as error:  # its message has the path, which is nobody's business elsewhere
+        return Benchmarks(lack=f"The file of measurements is damaged: {error.__cause__}. Measure again.")

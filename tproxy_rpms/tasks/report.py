@@ -1,5 +1,6 @@
 """Tell on one page what a cut has come to: packages, sources, audits, verdicts, times, and what changed."""
 
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -73,9 +74,12 @@ def shorten_reasons(cut: Cut, cell: "Cell") -> "Cell":
 
 def drop_folders(cut: Cut, text: str) -> str:
     """Return a text without the folders of this host: the page may be read elsewhere."""
-    folders = (cut.build, *(path.parent for path in cut.release.files))
-    for folder in folders:
-        text = text.replace(f"{folder}/", "")
+    folders = {cut.build, cut.top, cut.root, cut.cache, Path.home()}
+    folders |= {path.parent for path in cut.release.files}
+    # The longest first: one may lie in another. A folder alone keeps its own name.
+    for folder in sorted(folders - {Path("/")}, key=lambda one: len(str(one)), reverse=True):
+        name = rf"(?<![\w./~-]){re.escape(str(folder))}"
+        text = re.sub(rf"{name}(?![\w./~-])", folder.name, re.sub(f"{name}/", "", text))
     return text
 
 
@@ -153,6 +157,7 @@ def gather_published(cut: Cut) -> "Published":
     if publishing is None:
         return Published(lack="Never published: the release does not say where to (publishing.to).")
     published = compare_published(replace(open_place(publishing), patience=PATIENCE), cut.build)
+    published = replace(published, lack=drop_folders(cut, published.lack))
     receipt = read_receipt(cut.receipt)
     if published.served or receipt is None or receipt.to != publishing.to:
         return published
