@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from tproxy_rpms.completion.candidate import VARIABLES, list_candidates
-from tproxy_rpms.completion.knowledge import Knowledge, Option, Task
+from tproxy_rpms.completion.knowledge import Knowledge, Option, Task, load_tasks
 from tproxy_rpms.completion.line import read_line
+from tproxy_rpms.project.create import create_project
 from tproxy_rpms.tasks import VARIABLES as KNOWN_VARIABLES
 
 from ..conftest import ROOT
@@ -64,6 +65,16 @@ def test_a_variable_is_told_once_and_commands_only_before_tasks() -> None:
     assert "list" not in found
     assert complete("doit", "clean", "d") == ["dump"]
     assert complete("doit", "dumpdb", "") == []
+
+
+def test_asking_leaves_nothing_behind(tmp_path: Path) -> None:
+    root, build = tmp_path / "shop", tmp_path / "build"
+    create_project(root, release="", extends="bookworm")
+    there = sorted(root.rglob("*"))
+    assert "rpm:kernel:x86_64" in {task.name for task in load_tasks(root, {"build": str(build)})}
+    load_tasks(root, {})
+    assert not build.exists()
+    assert [path for path in root.rglob("*") if path not in there and "__pycache__" not in path.parts] == []
 
 
 def test_values_of_variables() -> None:

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,7 @@ def configure_doit(cut: Cut) -> dict[str, Any]:
     """Return DOIT_CONFIG for a release."""
     return {
         "default_tasks": ["repo", "record"],
-        "dep_file": find_database(cut),
+        "dep_file": Database(folder=cut.top / ".doit", name=f"{cut.release.name}.sqlite3"),
         "backend": "sqlite3",  # the one backend that a second run and a kill -9 leave readable
         "reporter": LineReporter,
         "continue": True,  # one arch that fails does not stop the other
@@ -125,15 +126,24 @@ def configure_doit(cut: Cut) -> dict[str, Any]:
     }
 
 
-def find_database(cut: Cut) -> str:
-    """Return the file of doit's database; in memory where the disk takes none, so that the doctor can still say so."""
-    state = cut.top / ".doit"
-    try:
-        state.mkdir(parents=True, exist_ok=True)
-        room = os.access(state, os.W_OK) and shutil.disk_usage(state).free >= DATABASE_ROOM
-    except OSError:
-        room = False
-    return str(state / f"{cut.release.name}.sqlite3") if room else ":memory:"
+@dataclass(frozen=True, kw_only=True)
+class Database:
+    """The path of doit's database in a folder. Who opens it makes the folder: completion only asks what tasks there are."""
+
+    folder: Path
+    name: str
+
+    def __fspath__(self) -> str:
+        """Return the file; memory where the disk takes none, so that the doctor can still say so."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            room = os.access(self.folder, os.W_OK) and shutil.disk_usage(self.folder).free >= DATABASE_ROOM
+        except OSError:
+            room = False
+        return str(self.folder / self.name) if room else ":memory:"
+
+    def __str__(self) -> str:
+        return str(self.folder / self.name)
 
 
 def stage_creator(stage: str, cut: Cut) -> Callable[[], Iterator[dict[str, Any]]]:
