@@ -27,6 +27,12 @@ def test_a_project_is_found_from_below_and_another_tools_dodo_is_none(tmp_path: 
     assert "tproxy-rpms init" in caught.value.hint
 
 
+@pytest.mark.parametrize("name", ["a", "a.b", "4", "a-", "a_b-1.0"])
+def test_a_release_is_found_by_the_name_that_its_project_gave_it(tmp_path: Path, name: str) -> None:
+    create_project(tmp_path, release=name, extends="bookworm")
+    assert load_release(name, root=tmp_path).name == name
+
+
 @pytest.mark.parametrize("extends", STOCK)
 def test_the_release_of_a_new_project_is_valid_whatever_it_extends(tmp_path: Path, extends: str) -> None:
     files = create_project(tmp_path / "shop", release="ours", extends=extends)
@@ -80,6 +86,8 @@ def test_a_file_in_the_folders_place_is_told(tmp_path: Path) -> None:
     [
         ("a b", "bookworm", "'a b' can be no release's name"),
         ("a/b", "bookworm", "no release's name"),
+        ("a.toml", "bookworm", "'a.toml' can be no release's name"),
+        ("a.", "bookworm", "'a.' can be no release's name"),
         ("a", "bokworm", "mean bookworm"),
     ],
 )

@@ -12,7 +12,7 @@ from tproxy_rpms.shelf import KINDS, STOCK, list_names
 from tproxy_rpms.store import write_whole
 
 HERE = Path(__file__).parent / "template"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9_-])?")
 
 
 def create_project(folder: Path, *, release: str, extends: str) -> tuple[Path, ...]:
@@ -43,9 +43,9 @@ def create_project(folder: Path, *, release: str, extends: str) -> tuple[Path, .
 
 def check_names(name: str, extends: str, *, asked: bool) -> None:
     """Raise UserError for a name that no release can have, and for a release that is not in the stock."""
-    if not NAME.fullmatch(name):
-        cure = "letters, digits, dots, hyphens and underscores make a name" + ("" if asked else ": give one with --release NAME")
-        raise UserError(f"{name!r} can be no release's name", hint=cure)
+    if not NAME.fullmatch(name) or name.endswith(".toml"):  # release=NAME.toml means a file
+        cure = "letters, digits, hyphens and underscores make a name, and dots within it; no .toml at its end"
+        raise UserError(f"{name!r} can be no release's name", hint=cure + ("" if asked else ": give one with --release NAME"))
     known = list_names(STOCK, "releases", ".toml")
     if extends not in known:
         near = difflib.get_close_matches(extends, known, n=1)
