@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.rebuild import ENDED, begin_folder, describe_failure, find_record, list_environment
 from tproxy_rpms.tasks.reporter import LineReporter
 
-from ..conftest import make_release
+from ..conftest import ROOT, make_release
 
 
 def sha256(data: bytes) -> str:
@@ -138,18 +139,18 @@ def test_each_file_of_the_checkout_that_is_not_as_recorded_is_told_with_the_way_
 
 def test_the_way_back_of_a_wheel_is_its_version_and_of_a_project_its_commit(tmp_path: Path) -> None:
     files = (RecordedFile(name="specs/a.j2", role="spec", sha256="a" * 64),)
+    make = "./run python -m pip wheel --no-deps --no-build-isolation -w dist ."
+    wheel = f"in a checkout of tproxy-rpms 0.1.0, {make}, and install that wheel"
     for versions, hint in (
-        ({"python:tproxy-rpms": "0.1.0"}, "pip install tproxy-rpms==0.1.0"),
-        (
-            {"python:tproxy-rpms": "0.1.0", "project": "c0ffee"},
-            "pip install tproxy-rpms==0.1.0; in the project, git checkout c0ffee",
-        ),
+        ({"python:tproxy-rpms": "0.1.0"}, wheel),
+        ({"python:tproxy-rpms": "0.1.0", "project": "c0ffee"}, f"{wheel}; in the project, git checkout c0ffee"),
         ({}, "the record names no commit: find the files of that time"),
     ):
         record = replace(make_record(tmp_path, versions=versions, commit=""), files=files)
         with pytest.raises(RecordError) as caught:
             check_files(record, find={"specs/a.j2": tmp_path / "none"})
         assert caught.value.hint == hint
+    assert make in (ROOT / "docs" / "own-project.md").read_text(), "as the page does it"
 
 
 def test_a_file_that_would_go_in_and_did_not_then_is_told(tmp_path: Path) -> None:
@@ -279,7 +280,7 @@ def test_a_build_folder_of_its_own_holds_all_of_a_release(tmp_path: Path) -> Non
     cut = Cut(release=make_release(), root=tmp_path / "project", folder=tmp_path / "elsewhere")
     assert cut.build == tmp_path / "elsewhere" / "test"
     assert cut.record == tmp_path / "elsewhere" / "test" / "record" / "test.intoto.json"
-    assert configure_doit(cut)["dep_file"] == str(tmp_path / "elsewhere" / ".doit" / "test.sqlite3")
+    assert os.fspath(configure_doit(cut)["dep_file"]) == str(tmp_path / "elsewhere" / ".doit" / "test.sqlite3")
     assert Cut(release=make_release(), root=tmp_path).build == tmp_path / "build" / "test"
 
 

@@ -76,7 +76,9 @@ def name_way_back(record: Record) -> str:
     """Return how to come to the files of a record: by a commit of the checkout, or by the wheel and a commit of the project."""
     installed, project = record.versions.get("python:tproxy-rpms"), record.versions.get("project")
     ways = [f"git checkout {record.commit}"] if record.commit else []
-    ways += [f"pip install tproxy-rpms=={installed}"] if installed and not record.commit else []
+    # Never a name for pip to look up: the project is on no index, and whoever took its name there would be believed.
+    wheel = f"in a checkout of tproxy-rpms {installed}, ./run python -m pip wheel --no-deps --no-build-isolation -w dist ."
+    ways += [f"{wheel}, and install that wheel"] if installed and not record.commit else []
     ways += [f"in the project, git checkout {project}"] if project else []
     return "; ".join(ways) or "the record names no commit: find the files of that time"
 
