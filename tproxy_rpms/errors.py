@@ -27,7 +27,7 @@ class UserError(TproxyError):
     """The input is wrong: a release file, a fragment, a patch, a spec."""
 
     exit_code = 10
-    cure = "Mend what the message names; the command line, if that is it (`./run doit help`)."
+    cure = "Mend what the message names; the command line, if that is it (`doit help`)."
 
 
 class ReleaseError(UserError):
@@ -164,7 +164,7 @@ class HostError(TproxyError):
     """The surroundings failed: a tool is missing, the disk is full, a command of the host broke."""
 
     exit_code = 30
-    cure = "Do what the hint says; `./run doit doctor` looks for all that a release needs of the host, with a cure each."
+    cure = "Do what the hint says; `doit doctor` looks for all that a release needs of the host, with a cure each."
 
 
 class FetchError(HostError):

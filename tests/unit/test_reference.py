@@ -1,7 +1,11 @@
 """The reference: every key that the reader takes and every error is in it, and what it says of them is so."""
 
+import ast
 import importlib
 import pkgutil
+import re
+import shlex
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +17,7 @@ from tproxy_rpms.errors import BuildError, HostError, TproxyError, UserError
 from tproxy_rpms.reference.__main__ import render_reference
 from tproxy_rpms.reference.failure import CURES, list_failures, render_failures
 from tproxy_rpms.reference.keys import RELEASE_TABLES, TARGET_TABLES, Key, list_keys, render_keys
-from tproxy_rpms.release.load import BUILDERS, check_own_keys
+from tproxy_rpms.release.load import BUILDERS, HINT, check_own_keys
 from tproxy_rpms.release.model import Limits, Release, Source
 from tproxy_rpms.release.read import read_release, read_target
 from tproxy_rpms.release.table import Table
@@ -186,3 +190,29 @@ def test_the_whole_reference_is_text_for_a_terminal_too() -> None:
     text = render_reference()
     assert "## `[sources.NAME.signature]` of a release file" in text
     assert "| 11 | `ReleaseError` |" in text
+
+
+def test_what_the_hint_of_a_release_names_prints_the_keys() -> None:
+    command = shlex.split(HINT.partition(": ")[2])
+    printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert "`revision`" in printed
+
+
+def test_nothing_that_only_a_checkout_has_is_named_to_somebody_with_a_wheel() -> None:
+    package = ROOT / "tproxy_rpms"
+    # The builders' hints and the doctor's tell apart themselves, or say that Fedora's `./run` does it.
+    files = [path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in ("builders", "doctor")]
+    texts = [node.value for path in files for node in list_texts(path)]
+    assert len(texts) > 1000
+    assert [text for text in texts if re.search(r"\./run (doit|tproxy-rpms|python -m tproxy_rpms)", text)] == []
+    hints = [text for text in texts if "docs/" in text and "docs/manual/" not in text]
+    assert hints == []
+
+
+def list_texts(path: Path) -> Iterator[ast.Constant]:
+    """Yield the texts of a module, those of f-strings too, but no docstrings."""
+    tree = ast.parse(path.read_text())
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    yield from (
+        one for one in ast.walk(tree) if isinstance(one, ast.Constant) and isinstance(one.value, str) and id(one) not in docs
+    )

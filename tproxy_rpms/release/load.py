@@ -1,5 +1,6 @@
 """Reading a release: its file, the files that it extends, its target; every problem at once."""
 
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from tproxy_rpms.shelf import find_path, list_names, list_shelves
 
 SCHEMA = 1
 BUILDERS = ("chroot", "mock")
-HINT = "docs/release-file.md tells how a file is read; every key: ./run python -m tproxy_rpms.reference"
+HINT = f"every key with what it means: {sys.executable} -m tproxy_rpms.reference"
 
 
 def load_release(name_or_path: str, *, root: Path) -> Release:
