@@ -1,5 +1,6 @@
 """The pages: what they call exists, what they show as a session can be followed, and the table of rooms is that of the code."""
 
+import importlib.util
 import re
 import shlex
 import subprocess
@@ -60,6 +61,40 @@ def test_strangers_are_found() -> None:
     ]
     assert find_strangers(["relase=a", "gate:x", "-n", "2", "build-all"]) == ["relase=a", "build-all"]
     assert find_strangers(["rebuild", "some/file.json"]) == []
+
+
+def list_programs(text: str) -> list[tuple[str, str]]:
+    """Return how each call of Python in a text names what runs: as a module, or else as a file."""
+    found = re.finditer(r"\./run\s+python3?\s+(?:-m\s+(?P<module>[\w.]+)|(?P<file>[\w./-]+\.py))", text)
+    return [(match["module"] or "", match["file"] or "") for match in found]
+
+
+def is_program(module: str, file: str) -> bool:
+    """Tell whether a module, or else a file, does something when it is run."""
+    if file:
+        return is_started(ROOT / file)
+    path = ROOT.joinpath(*module.split("."))
+    if (ROOT / path.relative_to(ROOT).parts[0]).is_dir():
+        return (path / "__main__.py").is_file() if path.is_dir() else is_started(path.with_suffix(".py"))
+    return bool(importlib.util.find_spec(module) and importlib.util.find_spec(f"{module}.__main__"))
+
+
+def is_started(file: Path) -> bool:
+    """Tell whether a file has something that it does only when it is run."""
+    return file.is_file() and '\nif __name__ == "__main__":\n' in file.read_text()
+
+
+@pytest.mark.parametrize("page", [*PAGES, WORKFLOW, *sorted((ROOT / "changes").glob("*.md"))], ids=lambda path: path.stem)
+def test_every_call_of_python_names_what_runs(page: Path) -> None:
+    assert [call for call in list_programs(page.read_text()) if not is_program(*call)] == []
+
+
+def test_programs_are_told_from_what_does_nothing() -> None:
+    text = "`./run python -m benchmarks fetch` ./run python\n-m pip; ./run python -m benchmarks.fetch ./run python docs/conf.py x"
+    calls = list_programs(text)
+    assert calls == [("benchmarks", ""), ("pip", ""), ("benchmarks.fetch", ""), ("", "docs/conf.py")]
+    assert [is_program(*call) for call in calls] == [True, True, False, False]
+    assert is_program("tests.integration.distribution", "") and not is_program("benchmark", "")
 
 
 def list_tasks(folder: Path) -> set[str]:
