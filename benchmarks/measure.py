@@ -73,12 +73,17 @@ def time_command(
     *,
     cwd: Path = ROOT,
     environment: Mapping[str, str] | None = None,
+    stdin: str = "",
     prepare: Callable[[], object] = list,
 ) -> float:
-    """Return the seconds that a command takes, once all is prepared for it. Raises CannotRunError with its words if it fails."""
+    """Return the seconds that a command takes, once all is prepared for it. Raises CannotRunError with its words if it fails.
+
+    What it reads is `stdin` and then the end: none waits for somebody to answer.
+    """
     prepare()
+    whole = os.environ | dict(environment or {})
     start = time.perf_counter()
-    done = subprocess.run(argv, cwd=cwd, env=os.environ | dict(environment or {}), capture_output=True, text=True, check=False)
+    done = subprocess.run(argv, cwd=cwd, env=whole, input=stdin, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - start
     if done.returncode:
         raise CannotRunError(f"{' '.join(map(str, argv))} ended with {done.returncode}:\n{(done.stdout + done.stderr)[-2000:]}")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command
+from benchmarks import audit
 from benchmarks.measure import CannotRunError, Measured, Setting, take_turns, time_command
 from benchmarks.results import Ratio, make_ratio, render_table, write_results
 
@@ -30,6 +31,34 @@ def test_a_command_that_fails_is_no_sample() -> None:
     assert time_command(["true"]) > 0
     with pytest.raises(CannotRunError, match="ended with 3:\nno good"):
         time_command(["sh", "-c", "echo no good; exit 3"])
+
+
+def test_a_command_reads_what_it_is_given_and_then_the_end() -> None:
+    assert time_command(["sh", "-c", "read a && read b && ! read c && test $a$b = 12"], stdin="1\n2\n") > 0
+    assert time_command(["sh", "-c", "! read a"]) > 0
+    assert time_command(["sh", "-c", "exit 0"], stdin="\n" * 1_000_000) > 0, "answers that nobody asks for"
+
+
+def write_tree(folder: Path, recipe: str) -> Path:
+    """A kernel tree of before 3.7, as far as make sees: it has oldconfig alone."""
+    folder.mkdir()
+    (folder / "Makefile").write_text(f"oldconfig:\n\t{recipe}\n")
+    return folder
+
+
+def test_a_kernel_without_olddefconfig_asks_and_is_answered(tmp_path: Path) -> None:
+    tree, out = write_tree(tmp_path / "tree", "read a; read b; echo $(ARCH) asked $$a$$b >>$(O)/.config"), tmp_path / "out"
+    out.mkdir()
+    theirs = audit.prepare_oldconfig(tree, out, arch="i386", config=b"given\n")
+    assert (out / ".config").read_text() == "given\ni386 asked\n"
+    assert theirs() > 0
+    assert (out / ".config").read_text() == "given\ni386 asked\n", "each sample begins with the same configuration"
+
+
+def test_a_makefile_that_make_does_not_take_is_told(tmp_path: Path) -> None:
+    tree = write_tree(tmp_path / "tree", "true\n%config config: ; true")
+    with pytest.raises(CannotRunError, match="mixed implicit and normal rules"):
+        audit.prepare_oldconfig(tree, tmp_path, arch="i386", config=b"")
 
 
 def ratio(name: str, seconds: float) -> Ratio:
