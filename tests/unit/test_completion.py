@@ -19,7 +19,11 @@ AGAINST = Option(word="--against", about="a repository")
 class Known(Knowledge):
     """A project with a few tasks."""
 
-    tasks = (*(Task(name=name, about=f"about {name}") for name in NAMES), Task(name="repro", about="", options=(AGAINST,)))
+    tasks = (
+        *(Task(name=name, about=f"about {name}") for name in NAMES),
+        Task(name="repro", about="", options=(AGAINST,)),
+        *(Task(name=name, about="", takes_words=True) for name in ("diff", "rebuild", "rollback")),
+    )
 
 
 def complete(*words: str, root: Path | None = ROOT) -> list[str]:
@@ -35,8 +39,8 @@ def test_the_variables_are_those_that_doit_takes() -> None:
 @pytest.mark.parametrize(
     ("current", "expected"),
     [
-        ("d", ["dump", "dumpdb"]),
-        ("re", ["repo", "record", "repro", "release=", "reset-dep"]),
+        ("d", ["dump", "diff", "dumpdb"]),
+        ("re", ["repo", "record", "repro", "rebuild", "release=", "reset-dep"]),
         ("rp", ["rpm", "rpm:"]),
         ("rec", ["record", "record:"]),
         ("rpm:", ["rpm:kernel:", "rpm:squid:"]),
@@ -63,7 +67,7 @@ def test_a_variable_is_told_once_and_commands_only_before_tasks() -> None:
     assert "release=" not in found
     assert "ccache=" in found
     assert "list" not in found
-    assert complete("doit", "clean", "d") == ["dump"]
+    assert complete("doit", "clean", "d") == ["dump", "diff"]
     assert complete("doit", "dumpdb", "") == []
 
 
@@ -106,6 +110,28 @@ def test_options_are_those_of_the_task_before_or_of_the_command() -> None:
     assert {"-n", "--process", "-a"} <= set(complete("doit", "-"))
     assert "--all" in complete("doit", "list", "--")
     assert "--clean-all" not in complete("doit", "list", "--")
+
+
+@pytest.mark.parametrize("start", [(), ("run",), ("release=bookworm", "dump")])
+def test_behind_a_task_that_takes_words_is_no_further_task(start: tuple[str, ...]) -> None:
+    sides = ["bookworm", "centos5", "rehearsal", "current", "previous"]
+    assert complete("doit", *start, "diff", "") == sides
+    assert complete("doit", *start, "diff", "bookworm", "--json", "c") == ["centos5", "current"]
+    assert complete("doit", *start, "diff", "bookworm", "current", "") == []
+    assert complete("doit", *start, "rollback", "") == complete("doit", *start, "rebuild", "r") == []
+    assert "record" in complete("doit", *start, "repro", "")
+
+
+def test_a_command_that_takes_tasks_takes_more_than_one() -> None:
+    assert complete("doit", "help", "diff", "dum") == ["dump"]
+
+
+def test_tasks_that_take_words_are_those_of_the_project() -> None:
+    assert {task.name for task in load_tasks(ROOT, {"release": "bookworm"}) if task.takes_words} == {
+        "diff",
+        "rebuild",
+        "rollback",
+    }
 
 
 def test_our_own_commands() -> None:

@@ -3,7 +3,7 @@
 import argparse
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,12 +146,32 @@ def list_words(line: Line, known: Knowledge) -> Iterator[Candidate]:
     purposes = {name: commands.get_plugin(name).doc_purpose for name in sorted(commands)}
     if known.root is None:
         purposes = {name: purpose for name, purpose in purposes.items() if name in PROJECTLESS}
+    elif (before := find_words(line, commands, known)) is not None:
+        yield from list_sides(known) if before[0] == "diff" and len(before) <= 2 else ()
     elif not line.plain or line.plain[0] not in commands or line.plain[0] in TASK_COMMANDS:
         yield from list_tasks(line.current, known.tasks)
         given = line.variables
         yield from (Candidate(word=f"{name}=", about=about) for name, about in VARIABLES.items() if name not in given)
     if not line.plain:
         yield from (Candidate(word=name, about=purpose) for name, purpose in purposes.items())
+
+
+def find_words(line: Line, commands: Collection[str], known: Knowledge) -> tuple[str, ...] | None:
+    """Return the task that takes all further words, with those that it has; None if another task may follow."""
+    plain = line.plain[1:] if line.plain[:1] == ("run",) else line.plain
+    if not plain or plain[0] in commands:
+        return None
+    taking = {task.name for task in known.tasks if task.takes_words}
+    return next((plain[number:] for number, word in enumerate(plain) if word in taking), None)
+
+
+def list_sides(known: Knowledge) -> Iterator[Candidate]:
+    """Yield what the task `diff` knows by a word; folders and records are the shell's to find."""
+    from tproxy_rpms.diff.side import BEFORE, SERVED
+
+    yield from (Candidate(word=release, about="a release's cut") for release in known.releases)
+    yield Candidate(word=SERVED, about="the snapshot that is served")
+    yield Candidate(word=BEFORE, about="the one that was served before")
 
 
 def list_tasks(current: str, tasks: Sequence[Task]) -> Iterator[Candidate]:

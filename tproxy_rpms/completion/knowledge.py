@@ -24,11 +24,12 @@ class Option:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A task with its options; a subtask has its whole name, STAGE:NAME."""
+    """A task with its options; a subtask has its whole name, STAGE:NAME. `takes_words`: what follows it are no more tasks."""
 
     name: str
     about: str
     options: tuple[Option, ...] = ()
+    takes_words: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ def load_tasks(root: Path, variables: Mapping[str, str]) -> tuple[Task, ...]:
 def describe_task(task: Any) -> Task:
     """Return what completion wants to know of a task of doit's."""
     params = [*(task.params or ()), *(task.creator_params or ())]
-    return Task(name=task.name, about=(task.doc or "").partition("\n")[0], options=tuple(describe_options(params)))
+    about = (task.doc or "").partition("\n")[0]
+    return Task(name=task.name, about=about, options=tuple(describe_options(params)), takes_words=bool(task.pos_arg))
 
 
 def describe_options(params: Iterable[Mapping[str, Any]]) -> Iterable[Option]:
