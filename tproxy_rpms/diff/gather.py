@@ -11,6 +11,7 @@ from tproxy_rpms.diff.read import BELOW, REPOSITORIES, list_rpms, make_set, name
 from tproxy_rpms.diff.side import FolderSide, RecordSide, Side, SnapshotSide, UrlSide
 from tproxy_rpms.errors import FetchError, HostError, PublishError, RecordError
 from tproxy_rpms.publish.snapshots import RPM_NAME, split_manifest
+from tproxy_rpms.publish.statement import hide_credentials, strip_credentials
 from tproxy_rpms.repro.published import MOST_RPM, Listed, bring, read_place
 from tproxy_rpms.sources.place import DownloadError, MissingError
 
@@ -55,7 +56,8 @@ def read_side(side: Side, *, scratch: Path, pool: Pool) -> PackageSet:
     if isinstance(side, FolderSide):
         found = read_set(side.folder, title=side.title, location=str(side.folder))
     elif isinstance(side, UrlSide):
-        found = read_url(side.url, scratch=scratch, pool=pool)
+        with hide_credentials():
+            found = read_url(side.url, scratch=scratch, pool=pool)
     elif isinstance(side, SnapshotSide):
         found = read_snapshot(side, scratch=scratch, pool=pool)
     else:
@@ -74,7 +76,8 @@ def read_url(url: str, *, scratch: Path, pool: Pool) -> PackageSet:
         raise FetchError(str(error), hint="look whether the repository can be reached, and whole, and try again") from error
     except OSError as error:
         raise HostError(f"{scratch}: {error.strerror or error}", hint="make room on the disk, or mend its rights") from error
-    return make_set(packages, title=url, location=url)
+    shown = strip_credentials(url)
+    return make_set(packages, title=shown, location=shown)
 
 
 def list_published(base: str, scratch: Path) -> list[tuple[str, str, Listed]]:

@@ -9,6 +9,7 @@ from tproxy_rpms.diff.read import list_rpms
 from tproxy_rpms.errors import ReleaseError, UserError
 from tproxy_rpms.publish.place import Place, open_place
 from tproxy_rpms.publish.snapshots import Catalogue, choose_target, read_catalogue
+from tproxy_rpms.publish.statement import strip_credentials
 from tproxy_rpms.release.model import Publishing
 from tproxy_rpms.release.table import suggest
 from tproxy_rpms.repro.published import local_folder
@@ -140,7 +141,7 @@ def find_url(word: str) -> Side:
     if folder is not None:
         return FolderSide(title=word, folder=folder)
     if not word.startswith(("http://", "https://")):
-        raise UserError(f"{word}: no URL that is read", hint="give http://…, https://… or file://…")
+        raise UserError(f"{strip_credentials(word)}: no URL that is read", hint="give http://…, https://… or file://…")
     return UrlSide(url=word)
 
 

@@ -6,16 +6,19 @@ fields mean (`buildType`, parameters, annotations) is told in docs/record.md.
 
 import base64
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+from tproxy_rpms.errors import TproxyError
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://slsa.dev/provenance/v1"
 HOME = "https://tproxy-rpms.example.org"
 BUILD_TYPE = f"{HOME}/cut/v1"
 
-CREDENTIALS = re.compile(r"(?<=://)[^/@\s\"']+@")
+CREDENTIALS = re.compile(r"(?<=://)[^/\s\"']+@")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,3 +103,13 @@ def render_statement(subjects: Iterable[Resource], provenance: Provenance) -> di
 def strip_credentials(text: str) -> str:
     """Return a text without the user and password of each URL in it."""
     return CREDENTIALS.sub("", text)
+
+
+@contextmanager
+def hide_credentials() -> Iterator[None]:
+    """Let no failure in here name the user and password of a URL."""
+    try:
+        yield
+    except TproxyError as error:
+        error.message, error.hint = strip_credentials(error.message), strip_credentials(error.hint)
+        raise

@@ -144,18 +144,19 @@ def compare_srpm(cut: Cut, package: Package) -> "tuple[Report, list[Path]]":
 
 def compare_with_published(cut: Cut, package: Package, arch: str, location: str) -> "tuple[Report, list[Path]]":
     """Return the comparison with the published RPMs of the same names, and these."""
+    from tproxy_rpms.publish.statement import hide_credentials, strip_credentials
     from tproxy_rpms.repro.compare import compare_sets
     from tproxy_rpms.repro.published import find_published
     from tproxy_rpms.repro.verdict import Report
     from tproxy_rpms.surroundings import Surroundings
 
     first = find_first(cut, package, arch)
-    published = find_published(
-        location, [path.name for path in first], arch=arch, scratch=cut.build / "published" / digest_value(location)[:16]
-    )
+    scratch = cut.build / "published" / digest_value(location)[:16]
+    with hide_credentials():
+        published = find_published(location, [path.name for path in first], arch=arch, scratch=scratch)
     surroundings = (Surroundings(), Surroundings())
     comparisons = compare_sets(first, published, surroundings=surroundings)
-    return Report(package=package.name, arch=arch, comparisons=comparisons, against=location), published
+    return Report(package=package.name, arch=arch, comparisons=comparisons, against=strip_credentials(location)), published
 
 
 def write_details(report: "Report", *, first: Sequence[Path], second: Sequence[Path], folder: Path, wish: Wish) -> None:
