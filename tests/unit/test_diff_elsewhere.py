@@ -1,4 +1,4 @@
-"""What is compared lies elsewhere: nothing tells the password of its URL."""
+"""What is compared lies elsewhere: nothing tells the password of its URL, and nothing is left where nothing was brought."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from tproxy_rpms.publish.statement import strip_credentials
 from tproxy_rpms.release.model import Package
 from tproxy_rpms.repro import published
 from tproxy_rpms.sources.place import DownloadError, MissingError
-from tproxy_rpms.tasks import repro
+from tproxy_rpms.tasks import diff, repro
 from tproxy_rpms.tasks.cut import Cut
 
 from ..conftest import make_release
@@ -78,3 +78,12 @@ def test_a_second_build_is_not_told_with_the_password_of_what_it_is_held_against
     with pytest.raises(TproxyError) as caught:
         repro.compare_with_published(cut, package, "i386", URL)
     assert "s3cr" not in str(caught.value)
+
+
+def test_where_nothing_was_brought_the_cut_is_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut = Cut(release=make_release(), root=tmp_path)
+    cut.build.mkdir(parents=True)
+    answer(monkeypatch, DownloadError)
+    with pytest.raises(FetchError):
+        diff.compare(cut, [URL, URL])
+    assert list(cut.build.iterdir()) == []

@@ -72,7 +72,9 @@ def compare(cut: Cut, words: list[str]) -> "Difference":
     sides = find_sides(words, get_bearings(cut))
     scratch, repositories = cut.build / "diff", cut.build / "repo"
     known = [path for _, path in list_rpms(repositories)] if repositories.is_dir() else []
-    with wait_for_lock(scratch / ".lock") if needs_scratch(sides) else nullcontext():
+    # Beside doit's database, not in the cut: a side that cannot be reached leaves nothing there.
+    lock = cut.top / ".doit" / f"{cut.release.name}.diff.lock"
+    with wait_for_lock(lock) if needs_scratch(sides) else nullcontext():
         old, new = gather(sides, scratch=scratch, known=known)
         return compare_sets(old, new)
 
