@@ -97,6 +97,18 @@ def test_programs_are_told_from_what_does_nothing() -> None:
     assert is_program("tests.integration.distribution", "") and not is_program("benchmark", "")
 
 
+def name_anchor(heading: str) -> str:
+    """Return what a forge makes of a heading, which for words, digits and hyphens is what the site makes, too."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_every_link_to_a_heading_leads_there_on_forges_too(page: Path) -> None:
+    for name, anchor in re.findall(r"\]\(([\w./-]*\.md)?#([^)]+)\)", page.read_text()):
+        target = page.parent / name if name else page
+        assert anchor in {name_anchor(one) for one in re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)}, (name, anchor)
+
+
 def list_tasks(folder: Path) -> set[str]:
     argv = [
         sys.executable,
