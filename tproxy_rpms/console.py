@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -144,9 +145,14 @@ class Console:
 
 
 def prepare_streams() -> None:
-    """Have Python's own streams take every character, and an interruption end in one line."""
-    for stream in (sys.stdout, sys.stderr):
-        tolerate(stream)
+    """Have Python's own streams take every character, and an interruption end in one line.
+
+    A stream that the caller has closed leads nowhere: Python has none then, and would give its number to the next file.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  # open as long as the process
+        tolerate(getattr(sys, name))
     sys.excepthook = tell_end
 
 

@@ -49,21 +49,24 @@ class Course:
 def format_bytes(count: int) -> str:
     """Return a size for people, in binary units."""
     value = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024 or unit == "GiB":
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if value < 1024 or unit == "TiB":
             break
         value /= 1024
     return f"{value:.1f} {unit}" if unit != "B" else f"{count} B"
 
 
 def format_seconds(seconds: float) -> str:
-    """Return a duration for people: 4.2 s, 6 min 31 s."""
-    return f"{seconds:.1f} s" if seconds < 59.95 else f"{round(seconds) // 60} min {round(seconds) % 60} s"
+    """Return a duration for people: 4.2 s, 6 min 31 s, 2 h 1 min."""
+    return f"{seconds:.1f} s" if seconds < 59.95 else format_whole(round(seconds))
 
 
 def format_whole(seconds: float) -> str:
-    """Return a duration that still grows: 4 s, 6 min 31 s."""
-    return f"{int(seconds)} s" if seconds < 60 else f"{int(seconds) // 60} min {int(seconds) % 60} s"
+    """Return a duration that still grows: 4 s, 6 min 31 s, 2 h 1 min."""
+    minutes, rest = divmod(int(seconds), 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def round_seconds(seconds: float) -> str:

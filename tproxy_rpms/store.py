@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,9 @@ PACKAGE = Path(__file__).parent
 
 # Characters of a changed value that are still shown; a digest is longer.
 SHORT = 32
+
+# How often a lock is tried before somebody else has it, every 20 ms.
+TRIES = 10
 
 
 def digest_file(path: Path, algorithm: str = "sha256") -> str:
@@ -167,7 +171,10 @@ def read_outputs(stamp: Path) -> dict[Path, str]:
 
 
 def is_current(stamp: Path, *, inputs: Mapping[str, Any]) -> bool:
-    """Tell whether a stamp has these inputs and its outputs are unharmed; refreshes the times of unharmed outputs."""
+    """Tell whether a stamp has these inputs and its outputs are unharmed; refreshes the times of unharmed outputs.
+
+    The stamp keeps its own time: it tells when its step was done.
+    """
     content = read_stamp(stamp)
     if content is None or content["inputs"] != as_recorded(inputs):
         return False
@@ -179,7 +186,9 @@ def is_current(stamp: Path, *, inputs: Mapping[str, Any]) -> bool:
         if state != recorded:
             content["outputs"][name], touched = state, True
     if touched:
+        done = stamp.stat()
         write_json(stamp, content)
+        os.utime(stamp, ns=(done.st_atime_ns, done.st_mtime_ns))
     return True
 
 
@@ -250,7 +259,7 @@ def hold_lock(path: Path, holder: str) -> IO[str]:
     path.parent.mkdir(parents=True, exist_ok=True)
     stream = path.open("a+")
     try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try_lock(stream)
     except BlockingIOError:
         stream.seek(0)
         owner = stream.read().strip() or "unknown"
@@ -260,6 +269,15 @@ def hold_lock(path: Path, holder: str) -> IO[str]:
     stream.write(holder + "\n")
     stream.flush()
     return stream
+
+
+def try_lock(stream: IO[str]) -> None:
+    """Lock an open file. Raises BlockingIOError if somebody else has it for longer than a look whether it is locked takes."""
+    for _ in range(TRIES):
+        with contextlib.suppress(BlockingIOError):
+            return fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        time.sleep(0.02)
+    return fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def read_holder(path: Path) -> str:

@@ -1,5 +1,7 @@
 """What the real doit does before anything is built: wrong input, sources, configuration, the list."""
 
+import os
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -88,3 +90,10 @@ def test_a_dump_is_printed_while_another_run_is_at_work(project: Project) -> Non
         assert "locked by a test" in project.doit("fetch", status=33)
     finally:
         lock.close()
+
+
+def test_exit_codes_hold_for_who_has_closed_the_streams(project: Project) -> None:
+    for closed in (">&-", ">&- 2>&-"):
+        words = f"exec doit release=small status {closed}"
+        done = subprocess.run(["bash", "-c", words], cwd=project.folder, env=os.environ | project.environment, check=False)
+        assert done.returncode == 26

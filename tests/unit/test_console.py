@@ -220,7 +220,7 @@ def test_times_are_for_people() -> None:
     assert [round_seconds(seconds) for seconds in (4.4, 59, 60, 134, 599, 605, 5000)] == [
         "4 s", "59 s", "1 min", "2 min 10 s", "10 min", "10 min", "83 min",
     ]  # fmt: skip
-    assert [format_seconds(seconds) for seconds in (4.24, 59.96, 391, 3600)] == ["4.2 s", "1 min 0 s", "6 min 31 s", "60 min 0 s"]
+    assert [format_seconds(seconds) for seconds in (4.24, 59.96, 391, 3600)] == ["4.2 s", "1 min 0 s", "6 min 31 s", "1 h 0 min"]
     assert re.fullmatch(r"\[ *\d+:\d\d\]", stamp())
 
 

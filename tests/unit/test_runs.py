@@ -37,6 +37,11 @@ def test_a_run_that_was_killed_keeps_what_it_has(tmp_path: Path) -> None:
     log.path.write_text(text[: len(text) - 20])
     (tmp_path / "19990101T000000Z-1.jsonl").write_text("no run\n")
     (tmp_path / "19990101T000000Z-2.jsonl").write_text("")
+    (tmp_path / "19990101T000000Z-3.jsonl").write_text('{"schema": 1}\n')
+    (tmp_path / "19990101T000000Z-4.jsonl").write_text('{"schema": 1, "started": "x", "cores": 2, "ccache": false}\n')
+    (tmp_path / "19990101T000000Z-5.jsonl").symlink_to("gone")
+    with log.path.open("a") as stream:
+        stream.write('\n{"task": "x", "started": "soon", "seconds": 1, "outcome": "done"}\n[]\n')
     (run,) = read_runs(tmp_path)
     assert [one.task for one in run.steps] == ["fetch:linux"]
 

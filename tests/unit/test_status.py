@@ -1,17 +1,20 @@
 """Where a cut stands: what a stamp explains, what steps have come to, and how it is told."""
 
+import fcntl
 import json
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from tproxy_rpms.errors import PatchError
+from tproxy_rpms.errors import LockedError, PatchError
 from tproxy_rpms.release.load import load_release
 from tproxy_rpms.release.model import Publishing
 from tproxy_rpms.report.runs import RunLog, StepRun, read_runs
@@ -135,6 +138,34 @@ def test_a_step_whose_input_is_wrong_says_so(chain: Chain) -> None:
     assert b.reasons == ("b:x: patches/x/series: missing",)
 
 
+def test_a_stamp_that_is_damaged_is_none(chain: Chain) -> None:
+    chain.make("a", "b", "c")
+    chain.cut.stamp("b", "x").write_text('{"inputs')
+    assert chain.words() == ["good", "no", "old"]
+    assert chain.judge()["b"].reasons == ("b:x: not done yet",)
+
+
+def test_the_age_of_a_step_stays_when_its_outputs_are_only_touched(chain: Chain) -> None:
+    chain.make("a")
+    stamp = chain.cut.stamp("a", "x")
+    os.utime(stamp, (1000, 1000))
+    os.utime(chain.output("a"), (5, 5))
+    before = stamp.read_bytes()
+    assert is_current(stamp, inputs=chain.inputs["a"])
+    assert stamp.read_bytes() != before
+    assert chain.judge()["a"].since == 1000
+
+
+def test_a_failure_whose_cause_is_taken_back_is_forgotten(chain: Chain) -> None:
+    chain.make("a", "b")
+    chain.failures = {"b:x": StepRun(task="b:x", started=time.time(), seconds=5.0, outcome="failed")}
+    assert chain.words() == ["good", "good", "no"]
+    chain.inputs["b"] = {"source": "broken"}
+    assert chain.words() == ["good", "bad", "no"]
+    chain.inputs["a"] = {"source": "other"}
+    assert chain.words() == ["old", "bad", "no"]
+
+
 def test_a_failed_step_is_bad_until_it_is_done(chain: Chain) -> None:
     log = RunLog(chain.cut.runs, started=1.0, ccache=False)
     log.add(StepRun(task="b:x", started=1.0, seconds=2.0, outcome="failed"))
@@ -211,6 +242,17 @@ def test_the_screen_tells_ages_words_causes_and_the_verdict() -> None:
     assert text.isascii()
 
 
+def test_what_was_skipped_is_told() -> None:
+    row = make_status().rows[0]
+    skipped = Cell(word="no", since=900.0, reasons=("accept:namespaces:i386: load skipped: no root",))
+    text = render_status(make_status(rows=(replace(row, cells={**row.cells, "accepted": skipped}),)))
+    assert "Why:\n  accept:namespaces:i386: load skipped: no root\n" in text
+
+
+def test_the_screen_of_the_largest_release_has_100_columns(bookworm: Cut) -> None:
+    assert max(map(len, render_status(read_status(bookworm)).partition("Why:")[0].partition("In the way")[0].splitlines())) <= 100
+
+
 def test_json_has_all_of_it() -> None:
     content = json.loads(json.dumps(render_json(make_status())))
     assert (content["schema"], content["publishable"], content["rows"][0]["cells"]["gated"]["word"]) == (1, False, "bad")
@@ -222,8 +264,21 @@ def test_the_holder_of_a_lock_is_told_while_it_is_held(tmp_path: Path) -> None:
     assert read_holder(path) == ""
     stream = hold_lock(path, "process 7 (doit)")
     assert read_holder(path) == "process 7 (doit)"
+    with pytest.raises(LockedError, match=r"locked by process 7 \(doit\)"):
+        hold_lock(path, "process 8")
     stream.close()
     assert read_holder(path) == ""
+
+
+def test_who_looks_at_a_lock_does_not_end_who_takes_it(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    path.touch()
+    with path.open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        timer = Timer(0.05, lambda: fcntl.flock(looking, fcntl.LOCK_UN))
+        timer.start()
+        hold_lock(path, "process 7").close()
+        timer.join()
 
 
 def test_the_embedded_release_lacks_what_publishing_needs(bookworm: Cut) -> None:

@@ -7,7 +7,7 @@ no file.
 import json
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,14 +92,24 @@ def read_runs(folder: Path) -> tuple[Run, ...]:
 
 
 def read_run(path: Path) -> Run | None:
-    """Return one run, or None for a file that is none of ours."""
-    header, *lines = [read_line(line) for line in path.read_text(errors="replace").splitlines()] or [{}]
-    if header.get("schema") != SCHEMA:
+    """Return one run, or None for a file that is none of ours, or that another run has just removed."""
+    try:
+        header, *lines = [read_line(line) for line in path.read_text(errors="replace").splitlines()]
+        if header["schema"] != SCHEMA:
+            return None
+        started, cores, ccache = float(header["started"]), int(header["cores"]), bool(header["ccache"])
+    except (OSError, KeyError, TypeError, ValueError):
         return None
-    return Run(
-        started=float(header["started"]), cores=int(header["cores"]), ccache=bool(header["ccache"]),
-        steps=tuple(StepRun(**line) for line in lines if line.keys() == set(StepRun.__dataclass_fields__)),
-    )  # fmt: skip
+    return Run(started=started, cores=cores, ccache=ccache, steps=tuple(step for line in lines if (step := read_step(line))))
+
+
+def read_step(line: Mapping[str, Any]) -> StepRun | None:
+    """Return the step of a line, or None if it has not all of one."""
+    try:
+        outcome: Outcome = "done" if line["outcome"] == "done" else "failed"
+        return StepRun(task=str(line["task"]), started=float(line["started"]), seconds=float(line["seconds"]), outcome=outcome)
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def read_line(line: str) -> dict[str, Any]:

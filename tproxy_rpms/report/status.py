@@ -13,6 +13,9 @@ WORDS: tuple[Word, ...] = ("none", "good", "old", "no", "bad")
 
 COLUMNS = ("fetched", "verified", "audited", "built", "gated", "reproducible", "signed", "published", "accepted")
 
+# What the screen calls a column whose name is too long for 100 columns.
+SHORT = {"reproducible": "repro"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
@@ -84,14 +87,14 @@ def combine(cells: Iterable[Cell]) -> Cell:
 
 
 def list_reasons(status: Status) -> tuple[str, ...]:
-    """Return why something is old or bad, each reason once, in the order of rows and columns."""
+    """Return why something is old or bad, or was tried without being done, each reason once, in the order of rows and columns."""
     cells = [cell for row in status.rows for cell in row.cells.values()] + list(status.whole.values())
-    return tuple(dict.fromkeys(reason for cell in cells if cell.word != "no" for reason in cell.reasons))
+    return tuple(dict.fromkeys(reason for cell in cells if cell.word != "no" or cell.since for reason in cell.reasons))
 
 
 def render_status(status: Status) -> str:
     """Return the status for people: a table, what is not good and why, and whether it can be published."""
-    head = ["package", "arch", *COLUMNS]
+    head = ["package", "arch", *(SHORT.get(name, name) for name in COLUMNS)]
     rows = [[row.package, row.arch, *(show_cell(row.cells[name], status.now) for name in COLUMNS)] for row in status.rows]
     widths = [max(len(line[number]) for line in (head, *rows)) for number in range(len(head))]
     lines = [f"{status.release}: {status.summary}" if status.summary else status.release, ""]

@@ -8,7 +8,7 @@ from importlib import import_module
 from tproxy_rpms.errors import TproxyError
 from tproxy_rpms.report.runs import StepRun, read_runs
 from tproxy_rpms.report.status import NONE, Cell, format_age
-from tproxy_rpms.store import explain_stamp
+from tproxy_rpms.store import explain_stamp, read_stamp
 from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.step import Step
 
@@ -46,21 +46,27 @@ class Assessor:
     def assess(self, step: Step, name: str) -> Cell:
         """Return what a step has come to, those that it needs first."""
         stamp = self.cut.stamp(step.stage, *step.name.split(":"))
-        since = stamp.stat().st_mtime if stamp.is_file() else 0.0
+        since = stamp.stat().st_mtime if read_stamp(stamp) else 0.0
         needs = tuple(other for other in step.after if self.judge(other).word not in ("none", "good"))
-        failure = self.failures.get(name)
-        if failure and failure.started + failure.seconds > since:
-            ago = format_age(time.time() - failure.started - failure.seconds)
-            return Cell(word="bad", since=since, needs=needs, reasons=(f"{name}: failed {ago} ago",))
+        failure = self.tell_failure(name, since)
         if needs:
-            return Cell(word="old" if since else "no", since=since, needs=needs)
+            return Cell(word="bad" if failure else "old" if since else "no", since=since, needs=needs, reasons=failure)
         try:
             changes = explain_stamp(stamp, inputs=step.inputs())
         except TproxyError as error:
             return Cell(word="bad", since=since, reasons=(f"{name}: {error.message.splitlines()[0]}",))
-        if not since:
-            return Cell(word="no", reasons=(f"{name}: not done yet",))
-        return Cell(word="old" if changes else "good", since=since, reasons=tuple(f"{name}: {change}" for change in changes))
+        if since and not changes:
+            return Cell(word="good", since=since)
+        if failure:
+            return Cell(word="bad", since=since, reasons=failure)
+        reasons = tuple(f"{name}: {change}" for change in changes or ("not done yet",))
+        return Cell(word="old" if since else "no", since=since, reasons=reasons)
+
+    def tell_failure(self, name: str, since: float) -> tuple[str, ...]:
+        """Return that a step has failed since it was last done, as a reason; nothing if it has not."""
+        failure = self.failures.get(name)
+        ended = failure.started + failure.seconds if failure else 0.0
+        return (f"{name}: failed {format_age(time.time() - ended)} ago",) if ended > since else ()
 
     def list_needed(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return these steps with all that they need, however far behind, each after what it needs."""

@@ -28,7 +28,7 @@ PATIENCE = 10
 
 def create(cut: Cut) -> Iterator[Telling]:
     """Yield the one task."""
-    yield Telling(stage="report", doc=f"build/{cut.release.name}/report/index.html", run=partial(tell, cut))
+    yield Telling(stage="report", doc="one page on what the cut has come to, finished or not", run=partial(tell, cut))
 
 
 def tell(cut: Cut) -> None:

@@ -33,7 +33,7 @@ class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no ty
     cut: ClassVar["Cut"]
 
     def __init__(self, outstream: Any, options: Any) -> None:
-        super().__init__(outstream, options)
+        super().__init__(outstream or sys.stdout, options)  # doit has looked for standard output before we have opened one
         self.started: dict[str, float] = {}
         self.begun = time.monotonic()
         self.done: list[str] = []
