@@ -214,5 +214,5 @@ def test_sizes_are_for_people() -> None:
         "1023 B",
         "1.5 KiB",
         "3.0 GiB",
-        "5000.0 GiB",
+        "4.9 TiB",
     ]
