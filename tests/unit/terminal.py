@@ -120,6 +120,7 @@ def show(
     }
     pid, master = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever runs the tests in the background has them ignore it
         os.execve(sys.executable, [sys.executable, "-c", f"exec({program!a})"], base | dict(environment or {}))
     set_columns(master, columns)
     screen, raw, moments, waiting = Screen(columns=columns), "", [], dict(resize or {})
