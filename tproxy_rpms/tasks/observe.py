@@ -49,11 +49,11 @@ def find_mock_log(arch: Arch) -> Path | None:
     return next((stage / "result" / "root.log" for stage in list_stages(arch) if not any(stage.glob("*.src.rpm"))), None)
 
 
-def list_stages(arch: Arch) -> Iterator[Path]:
-    """Yield the folders that this process has handed to mocks for an arch."""
+def list_stages(arch: Arch | None = None) -> Iterator[Path]:
+    """Yield the folders that this process has handed to mocks, those for an arch or all."""
     for lock in Path(tempfile.gettempdir()).glob(f"{STAGE}-*/lock"):
         with suppress(OSError):
-            if lock.read_text().strip() == f"process {os.getpid()}" and any(lock.parent.glob(f"*-{arch}.cfg")):
+            if lock.read_text().strip() == f"process {os.getpid()}" and any(lock.parent.glob(f"*-{arch or '*'}.cfg")):
                 yield lock.parent
 
 

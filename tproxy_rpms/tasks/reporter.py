@@ -104,10 +104,13 @@ class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no ty
     def complete_run(self) -> None:
         """Say what took long and where the result lies, and end with the exit code of the first failure's class."""
         close_display()
+        interrupted = isinstance(sys.exc_info()[1], KeyboardInterrupt)
+        if interrupted:
+            self.end_builds()
         for error in self.runtime_errors:
             self.line(error)
         self.tell_closing()
-        if not isinstance(sys.exc_info()[1], KeyboardInterrupt):
+        if not interrupted:
             self.tell_result()
         self.tell_verdicts()
         self.tell_failures()
@@ -116,6 +119,12 @@ class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no ty
         broken = [code for code in codes.values() if code not in VERDICTS]
         if code := next(filter(None, broken), max(codes.values(), default=0)):
             sys.exit(code)
+
+    def end_builds(self) -> None:
+        """Leave no build at work."""
+        from tproxy_rpms.tasks.interruption import end_builds
+
+        end_builds(self.line)
 
     def tell_closing(self) -> None:
         """Write the table of what took longest, if the release's steps did."""
