@@ -57,7 +57,7 @@ def gather(cut: Cut) -> "Evidence":
         now=time.time(),
         runs=read_runs(cut.runs),
         steps=steps,
-        obstacles=tuple(drop_folders(cut, line) for line in read_status(cut).obstacles),
+        obstacles=tuple(drop_folders(cut, line) for line in read_status(cut, assessor).obstacles),
         made=tuple(gather_made(cut, steps)),
         patches=dict(gather_patches(cut)),
         roots=tuple(gather_roots(cut)),

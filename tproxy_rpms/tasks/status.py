@@ -50,14 +50,14 @@ def tell(cut: Cut, *, json: bool) -> None:
         )
 
 
-def read_status(cut: Cut) -> "Status":
-    """Return where the cut stands. Changes nothing, and asks nobody but the disk."""
+def read_status(cut: Cut, assessor: "Assessor | None" = None) -> "Status":
+    """Return where the cut stands, by what an assessor knows already if one is given. Changes nothing, asks only the disk."""
     from tproxy_rpms.publish.receipt import read_receipt
     from tproxy_rpms.report.status import Status
     from tproxy_rpms.store import read_holder
     from tproxy_rpms.tasks.assessor import open_assessor
 
-    assessor = open_assessor(cut)
+    assessor = assessor or open_assessor(cut)
     receipt = read_receipt(cut.receipt)
     accepted: dict[str, Cell] = {arch: list_accepted(cut, assessor, arch) for arch in cut.release.arches}
     return Status(
