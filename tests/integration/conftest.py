@@ -13,6 +13,7 @@ from tproxy_rpms.release.model import Arch, Publishing
 
 from ..conftest import ROOT
 from .finished import FinishedCut
+from .kojihub import KojiHub, why_no_hub
 from .package import build_package
 from .servers import SshServer, serve_by_sshd
 from .signingkeys import TestKey, make_key
@@ -76,6 +77,15 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
     return build_package(tmp_path_factory.mktemp("packages"))
+
+
+@pytest.fixture(scope="session")
+def koji_hub() -> Iterator[KojiHub]:
+    """A Koji hub, shared by all who name users and targets of their own in it."""
+    if why_no_hub():
+        pytest.skip(why_no_hub())
+    with KojiHub() as hub:
+        yield hub
 
 
 @pytest.fixture(scope="session")
