@@ -42,6 +42,7 @@ user = kojira
 password = {password}
 topdir = {topdir}
 logfile = {folder}/kojira.log
+check_external_repos = false
 sleeptime = 1
 retry_interval = 1
 """
@@ -190,11 +191,14 @@ class KojiHub:
     # Targets
 
     def add_target(
-        self, name: str, *, external: str | Mapping[str, str], arches: Sequence[str] = ("x86_64", "i386"),
+        self, name: str, *, external: str | Mapping[str, str], arches: Sequence[str] = ("x86_64", "i686"),
         groups: Mapping[str, Sequence[str]] = GROUPS, extra: Mapping[str, Any] | None = None, perm: str | None = None,
         pkgs: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        """Add a target with its tags, NAME and NAME-build; `external` is a URL with $arch, or one an arch."""
+        """Add a target with its tags, NAME and NAME-build; `external` is a URL with $arch, or one an arch as repositories name them.
+
+        The arches are what RPMs are built for. Repositories of i686 are called i386.
+        """
         admin, build = self.admin, f"{name}-build"
         admin.createTag(name, perm=perm)
         admin.createTag(build, parent=name, arches=" ".join(arches), extra=dict(extra or {}))
