@@ -12,7 +12,11 @@ from tproxy_rpms.release.load import load_release
 from tproxy_rpms.release.model import Arch, Publishing
 
 from ..conftest import ROOT
+from .distribution import Distribution, make_distribution
 from .finished import FinishedCut
+from .hosttools import CACHE
+from .kojibuilder import KojiBuilder, why_no_builder
+from .kojihub import KojiHub, why_no_hub
 from .package import build_package
 from .servers import SshServer, serve_by_sshd
 from .signingkeys import TestKey, make_key
@@ -76,6 +80,30 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
     return build_package(tmp_path_factory.mktemp("packages"))
+
+
+@pytest.fixture(scope="session")
+def distribution() -> Distribution:
+    """The test distribution, from the roots of `bookworm`."""
+    return make_distribution(load_release("bookworm", root=ROOT).target, cache=CACHE)
+
+
+@pytest.fixture(scope="session")
+def koji_hub() -> Iterator[KojiHub]:
+    """A Koji hub, shared by all who name users and targets of their own in it."""
+    if why_no_hub():
+        pytest.skip(why_no_hub())
+    with KojiHub() as hub:
+        yield hub
+
+
+@pytest.fixture(scope="session")
+def koji_builder(koji_hub: KojiHub) -> Iterator[KojiBuilder]:
+    """The shared hub's one builder. Who wants another, or one told otherwise, stops this and starts it again."""
+    if why_no_builder():
+        pytest.skip(why_no_builder())
+    with KojiBuilder(hub=koji_hub) as builder:
+        yield builder
 
 
 @pytest.fixture(scope="session")

@@ -25,39 +25,18 @@ from tproxy_rpms.builders.mockprocess import CALLER, STAGE
 from tproxy_rpms.errors import BuildError, FetchError, HostError, LockedError, RootError, TproxyError, UserError
 from tproxy_rpms.packaging.header import read_header
 from tproxy_rpms.packaging.srpm import build_srpm
-from tproxy_rpms.release.load import load_release
 from tproxy_rpms.release.model import Arch, Package
 
 from ..conftest import make_release, make_target
-from .distribution import Distribution, build_small, make_distribution
-from .test_chroot import ARCHES, CACHE, ROOT, SPEC
-
-
-def why_not() -> str:
-    """Why mock cannot run here, or nothing."""
-    if shutil.which("mock") is None:
-        return "no mock on PATH"
-    if os.geteuid() == 0 and not os.environ.get("SUDO_UID"):
-        return "mock refuses plain root: run the tests through sudo, from a user of the group mock"
-    if os.geteuid() != 0:
-        return "making the test distribution needs root: run the tests through sudo, from a user of the group mock"
-    database = subprocess.run(["rpm", "--eval", "%_dbpath"], capture_output=True, text=True).stdout.strip()
-    if not database.startswith("/var/lib/rpm") and not database.startswith("/usr/lib/sysimage/rpm"):
-        return f"the host's rpm keeps its database in {database}: put %_dbpath /var/lib/rpm in a macro file under /etc/rpm"
-    return ""
-
+from .distribution import Distribution, build_small
+from .mockhost import why_no_mock
+from .test_chroot import ARCHES, ROOT, SPEC
 
 pytestmark = [
     pytest.mark.mock,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(bool(why_not()), reason=why_not()),
+    pytest.mark.skipif(bool(why_no_mock()), reason=why_no_mock()),
 ]
-
-
-@pytest.fixture(scope="session")
-def distribution() -> Distribution:
-    """The test distribution, from the roots of `bookworm`."""
-    return make_distribution(load_release("bookworm", root=ROOT).target, cache=CACHE)
 
 
 @pytest.fixture

@@ -56,6 +56,10 @@ class ChrootBuilder:
         """Return the digest of all that is in the root."""
         return {"content": self.roots.digest(arch)}
 
+    def surroundings(self, job: Job) -> Surroundings:
+        """Return what every build sees; its root is told with that of the second."""
+        return replace(OWN, jobs=job.jobs)
+
     def vary(self, job: Job, *, log: Path) -> Variation:
         """Return a second build of a job; see the protocol."""
         first = self.find_root(self.roots, job.arch)
@@ -64,7 +68,7 @@ class ChrootBuilder:
         jobs = (os.cpu_count() or 1) + 1
         second = replace(SECOND, root=told[1], jobs=jobs)
         return Variation(
-            job=replace(job, surroundings=second, jobs=jobs), first=replace(OWN, root=told[0], jobs=job.jobs), second=second
+            job=replace(job, surroundings=second, jobs=jobs), first=replace(self.surroundings(job), root=told[0]), second=second
         )
 
     def find_root(self, roots: RootStore, arch: Arch) -> Root:

@@ -99,7 +99,7 @@ def identify(cut: Cut, package: Package, arch: Arch) -> "Inputs | None":
 
 def make_job(cut: Cut, package: Package, arch: Arch) -> "Job":
     """Return what the builder is asked for a package and arch."""
-    from tproxy_rpms.builders import Job
+    from tproxy_rpms.builders import Job, Remote
 
     (srpm,) = read_outputs(cut.stamp("srpm", package.name))
     requires = tuple(path for name in package.after for path in read_outputs(cut.stamp("rpm", name, arch)))
@@ -109,7 +109,7 @@ def make_job(cut: Cut, package: Package, arch: Arch) -> "Job":
         arch=arch,
         results=cut.rpms(package, arch),
         logs=cut.logs(package, arch),
-        jobs=share_cores(),
+        jobs=0 if isinstance(cut.builder, Remote) else share_cores(),
         requires=requires,
         ccache=cut.cache / "ccache" if cut.ccache else None,
         epoch=cut.release.epoch,
