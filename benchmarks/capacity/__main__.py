@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.capacity.matrix import MissingTimesError
 from benchmarks.capacity.table import Plan, render_plan
-from benchmarks.capacity.times import MEASURED, Figure, gather_figures, read_measured
+from benchmarks.capacity.times import MEASURED, Measured, gather_figures, read_measured
 from benchmarks.measure import ROOT
 from tproxy_rpms.errors import TproxyError
 from tproxy_rpms.release.load import load_release
@@ -35,7 +35,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--release", help="the release whose packages they are (default: as the set says; needed with --runs)")
     parser.add_argument("--kernels", type=count, nargs="+", default=[1, 4, 16], metavar="N")
     parser.add_argument("--builders", type=count, nargs="+", default=[1, 2, 4, 8, 16], metavar="N")
-    parser.add_argument("--at-once", type=count, default=2, metavar="N", help="tasks a builder (default: %(default)s)")
+    parser.add_argument("--at-once", type=count, metavar="N", help="tasks of a builder (default: as it was measured; of runs, 1)")
     parser.add_argument("--extra", type=float, default=EXTRA, metavar="SECONDS", help="added to each task (default: %(default)g)")
     parser.add_argument(
         "--pause", type=float, default=PAUSE, metavar="SECONDS", help="until a new repo is ready (default: %(default)g)"
@@ -43,33 +43,33 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def read_figures(options: argparse.Namespace) -> tuple[str, tuple[Figure, ...]]:
-    """Return the release that is planned, and what was measured. Raises KeyError for a set or runs that are not there."""
+def read_times(options: argparse.Namespace) -> Measured:
+    """Return what was measured. Raises KeyError for a set or runs that are not there."""
     if options.runs is None:
-        release, figures = read_measured(MEASURED, options.set)
-        return options.release or release, figures
+        return read_measured(MEASURED, options.set)
     if not options.release:
         raise KeyError("--runs needs --release: runs do not say whose they are")
     figures = gather_figures(read_runs(options.runs))
     if not figures:
         raise KeyError(f"{options.runs} has no run without ccache in which a package was built")
-    return options.release, figures
+    return Measured(release=options.release, at_once=1, figures=figures)
 
 
 def main(words: Sequence[str]) -> int:
     """Print the plan; 0, or 2 where something is missing."""
     parser = make_parser()
     options = parser.parse_args(words)
-    plan = Plan(
-        builders=tuple(options.builders),
-        at_once=options.at_once,
-        kernels=tuple(options.kernels),
-        extra=options.extra,
-        pause=options.pause,
-    )
     try:
-        name, figures = read_figures(options)
-        print(render_plan(load_release(name, root=ROOT), figures, plan), end="")
+        measured = read_times(options)
+        plan = Plan(
+            builders=tuple(options.builders),
+            at_once=options.at_once or measured.at_once,
+            kernels=tuple(options.kernels),
+            extra=options.extra,
+            pause=options.pause,
+        )
+        release = load_release(options.release or measured.release, root=ROOT)
+        print(render_plan(release, measured.figures, plan), end="")
     except KeyError as error:
         parser.error(str(error.args[0]))
     except (MissingTimesError, TproxyError) as error:

@@ -32,11 +32,11 @@ def render_plan(release: Release, figures: Sequence[Figure], plan: Plan) -> str:
     rows = [render_row(release, times, plan, kernels=kernels, twice=twice) for kernels, twice in matrices]
     columns = [f"{count} builder{'s' if count > 1 else ''}" for count in plan.builders]
     head = ("kernels", "builds", "tasks", *columns, "never below")
+    tasks = "1 task" if plan.at_once == 1 else f"{plan.at_once} tasks"
     return (
         f"Measured, of {release.name}:\n\n{render_table(('task', 'seconds', 'how'), list_figures(release, figures))}\n"
-        f"Hours and minutes on builders that do {plan.at_once} tasks at once, each at the speed measured; "
-        f"{plan.extra:g} s more for each task, {plan.pause:g} s until what is built can be had by what needs it:\n\n"
-        f"{render_table(head, rows)}"
+        f"Hours and minutes on builders like the measured one, {tasks} at once on each; {plan.extra:g} s more for each task, "
+        f"{plan.pause:g} s until what is built can be had by what needs it:\n\n{render_table(head, rows)}"
     )
 
 

@@ -28,18 +28,32 @@ class Figure:
     how: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What was measured of a release.
+
+    Fields:
+        at_once: how many builds shared the machine.
+    """
+
+    release: str
+    at_once: int
+    figures: tuple[Figure, ...]
+
+
 def read_arch(word: str) -> Arch | None:
     """Return an arch, or None for another word."""
     return "x86_64" if word == "x86_64" else "i386" if word == "i386" else None
 
 
-def read_measured(path: Path, name: str) -> tuple[str, tuple[Figure, ...]]:
-    """Return the release that a set of figures is for, and the figures. Raises KeyError with the names that there are."""
+def read_measured(path: Path, name: str) -> Measured:
+    """Return a set of figures. Raises KeyError with the names that there are."""
     with path.open("rb") as stream:
         sets = tomllib.load(stream)
     if name not in sets:
         raise KeyError(f"no set {name} in {path.name}: there are {', '.join(sets)}")
-    return sets[name]["release"], tuple(figure for one in sets[name]["measured"] for figure in read_figures(one))
+    figures = tuple(figure for one in sets[name]["measured"] for figure in read_figures(one))
+    return Measured(release=sets[name]["release"], at_once=sets[name]["at_once"], figures=figures)
 
 
 def read_figures(table: Mapping[str, Any]) -> Iterator[Figure]:

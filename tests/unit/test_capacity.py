@@ -152,11 +152,11 @@ def test_durations_are_rounded_up() -> None:
 
 @pytest.mark.parametrize("name", re.findall(r"^\[(\w+)\]$", MEASURED.read_text(), re.M))
 def test_every_set_has_all_of_its_release(name: str) -> None:
-    release, figures = read_measured(MEASURED, name)
-    times = {(figure.package, figure.arch): figure.seconds for figure in figures}
-    assert len(times) == len(figures), "measured twice"
-    assert make_matrix(load_release(release, root=ROOT), times, kernels=1, twice=False)
-    assert all(figure.how and figure.seconds > 0 for figure in figures)
+    measured = read_measured(MEASURED, name)
+    times = {(figure.package, figure.arch): figure.seconds for figure in measured.figures}
+    assert len(times) == len(measured.figures), "measured twice"
+    assert make_matrix(load_release(measured.release, root=ROOT), times, kernels=1, twice=False)
+    assert all(figure.how and figure.seconds > 0 for figure in measured.figures) and measured.at_once > 0
 
 
 def test_the_plan_is_what_the_schedule_says() -> None:
@@ -188,6 +188,8 @@ def test_the_command_plans_from_runs(tmp_path: Path, capsys: pytest.CaptureFixtu
     words = ["--runs", str(tmp_path / "runs"), "--release", "centos5", "--kernels", "1", "--builders", "5", "--extra", "0"]
     assert main(words) == 0
     assert "| 1 | first | 10 | 0:03 | 0:03 |" in capsys.readouterr().out
+    assert main([*words, "--at-once", "2", "--pause", "61"]) == 0
+    assert "| 1 | first | 10 | 0:04 | 0:04 |" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
