@@ -27,8 +27,8 @@ class Koji:
         target: the build target: what its build tag has is in the build roots, and its destination tag takes the builds.
         hub: the hub's URL, `https://koji.example.org/kojihub`. Default: the profile's; required without `profile`.
         profile: a profile of `koji.conf`, for the hub's URL, login and certificates that are not given here.
-        files: the URL of what the hub keeps (`topurl`), `https://koji.example.org/kojifiles`: wanted for tagged builds when the hub
-            has cleared away the files of their tasks. Default: the profile's.
+        files: the URL of what the hub keeps (`topurl`), `https://koji.example.org/kojifiles`: wanted for tagged builds when the
+            hub has cleared away the files of their tasks. Default: the profile's.
         scratch: builds that stay outside every tag. Only where no package is `after` another: what the later one needs would be
             in no repository.
         login: `certificate`, `kerberos` or `password`. Default: that which a key below belongs to, or the profile's.
