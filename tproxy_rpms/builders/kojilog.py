@@ -1,6 +1,5 @@
 """The logs of a Koji task, copied while they grow."""
 
-import base64
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -54,4 +53,4 @@ def list_sizes(session: Any, task: int) -> dict[str, int]:
 
 def read_chunk(session: Any, task: int, name: str, start: int, size: int) -> bytes:
     """Return a part of one of a task's files, at most `size` bytes from `start` on."""
-    return base64.b64decode(session.downloadTaskOutput(task, name, offset=start, size=size))
+    return bytes(session.downloadTaskOutput(task, name, offset=start, size=size))

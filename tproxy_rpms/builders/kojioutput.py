@@ -1,7 +1,8 @@
 """What a finished Koji task has left: its RPMs, fetched and checked, and where they were made."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,24 +46,31 @@ class Made:
         return {name: value for name, value in vars(self).items() if name != "packages"}
 
 
-def fetch_rpms(session: Any, order: Order, child: int, folder: Path) -> None:
+def fetch_rpms(session: Any, order: Order, child: int, folder: Path) -> bool:
     """Put the RPMs of an arch into `folder`, each whole by its size, by its own digests and by what the hub says of it.
+
+    Returns whether there were any: a hub clears its tasks' files away after some time.
 
     Raises KojiError for one that stays damaged, and BuildError for one of another build.
     """
     sizes = list_sizes(session, child)
     names = sorted(name for name in sizes if name.endswith(".rpm") and not name.endswith(".src.rpm"))
     for name in names:
-        for left in reversed(range(TRIES)):
-            try:
-                fetch_file(session, child, name, sizes[name], folder / name)
-                check_rpm(session, order, folder / name)
-                break
-            except DamagedError as error:
-                if not left:
-                    raise KojiError(
-                        f"{name} of task {child}: {error}, {TRIES} times", hint="look at the hub's disk; koji download-task"
-                    ) from error
+        bring = partial(fetch_file, session, child, name, sizes[name])
+        fetch_checked(session, order, folder / name, bring, f"task {child}")
+    return bool(names)
+
+
+def fetch_checked(session: Any, order: Order, path: Path, bring: Callable[[Path], None], origin: str) -> None:
+    """Have `bring` write an RPM, until it is whole; `origin` is where it comes from, for people."""
+    for left in reversed(range(TRIES)):
+        try:
+            bring(path)
+            return check_rpm(session, order, path)
+        except DamagedError as error:
+            if not left:
+                raise KojiError(f"{path.name} of {origin}: {error}, {TRIES} times", hint="look at the hub's disk") from error
+    return None
 
 
 class DamagedError(Exception):
