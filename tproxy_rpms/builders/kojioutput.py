@@ -9,6 +9,7 @@ from typing import Any
 from tproxy_rpms.builders.kojilog import CHUNK, list_sizes, read_chunk
 from tproxy_rpms.builders.kojisession import load_koji
 from tproxy_rpms.builders.kojitask import Order
+from tproxy_rpms.console import Console
 from tproxy_rpms.errors import BuildError, KojiError
 from tproxy_rpms.packaging.header import check_digests, read_header
 from tproxy_rpms.store import digest_file, read_json, write_json
@@ -79,8 +80,9 @@ class DamagedError(Exception):
 
 def fetch_file(session: Any, task: int, name: str, size: int, path: Path) -> None:
     """Fetch one file of a task in parts. Raises DamagedError if the hub has less of it than it said."""
-    with path.open("wb") as output:
+    with path.open("wb") as output, Console().transfer(name) as report:
         while output.tell() < size:
+            report(output.tell(), size)
             chunk = read_chunk(session, task, name, output.tell(), min(CHUNK, size - output.tell()))
             if not chunk:
                 raise DamagedError(f"{output.tell()} of {size} bytes came")
