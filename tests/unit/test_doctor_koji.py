@@ -90,6 +90,7 @@ def test_a_hub_that_lacks_nothing(visit: Doctor) -> None:
         "repository", "date", "mock",
     ]  # fmt: skip
     assert [finding.found for finding in found["builders"]] == ["x86_64: one", "i386: one", "repositories: one"]
+    assert found["repository"][0].found == "here-build: number 7, with all that the tag has"
     assert visit.hub.opts["max_retries"] == 2, "a hub that goes away meanwhile is told of soon"
 
 
