@@ -11,6 +11,7 @@ from typing import Any
 
 from tproxy_rpms.builders import Job
 from tproxy_rpms.builders.kojisession import load_koji
+from tproxy_rpms.console import Console
 from tproxy_rpms.errors import KojiError
 from tproxy_rpms.packaging.header import read_header
 from tproxy_rpms.release.koji import Koji
@@ -161,6 +162,8 @@ def choose(session: Any, order: Order, arch: Arch, known: Claim | None) -> Claim
         return take(active[0], known)
     ours = known is not None and known.task in states and arch not in known.told
     closed = sorted(task for task, state in states.items() if state == CLOSED and has_output(session, task))
+    if not closed and (kept := find_kept(session, order)):
+        closed = [int(kept["task_id"])]
     if closed and (not order.second or (ours and known is not None and known.task in closed)):
         return take(known.task if known and known.task in closed else closed[-1], known)
     return known if ours and known and states[known.task] in (FAILED, CANCELED) else None
@@ -179,6 +182,15 @@ def list_tasks(session: Any, order: Order) -> Iterator[tuple[int, int]]:
         request = task.get("request") or [""]
         if request[0] == order.source:
             yield int(task["id"]), int(task["state"])
+
+
+def find_kept(session: Any, order: Order) -> dict[str, Any] | None:
+    """Return the tagged build of an order, however long ago it was made; None if there is none, or only one of another SRPM."""
+    build = None if order.scratch else session.getBuild(order.nvr)
+    if not build or build["state"] != COMPLETE or not build.get("task_id"):
+        return None
+    request = session.getTaskRequest(build["task_id"])
+    return dict(build) if request and request[0] == order.source else None
 
 
 def has_output(session: Any, task: int) -> bool:
@@ -209,7 +221,8 @@ def upload(session: Any, order: Order) -> None:
         found = session.checkUpload(folder, name, verify="sha256")
         if found and found.get("hexdigest") == order.sha256 and found["size"] == order.srpm.stat().st_size:
             return
-    session.uploadWrapper(os.fspath(order.srpm), folder)
+    with Console().transfer(name) as report:
+        session.uploadWrapper(os.fspath(order.srpm), folder, callback=lambda done, total, *_: report(done, total))
 
 
 def check_name(session: Any, order: Order) -> None:
