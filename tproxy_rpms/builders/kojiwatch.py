@@ -25,7 +25,7 @@ class Watch:
     """Watches the task of an order for one arch.
 
     Fields:
-        logs: the folder that its logs are copied to. say: takes a line at each change, for state.log.
+        logs: the folder that its logs are copied to. say: takes a line at each change, for koji.log.
     """
 
     session: Any
