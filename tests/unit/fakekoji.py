@@ -28,7 +28,8 @@ class FakeHub:
         self.packages: dict[str, object] = {"hello": {"blocked": False}}
         self.repo: dict[str, int] | None = {"id": 7, "create_event": FIRST}
         self.changed, self.hours = FIRST, 0.0
-        self.channels = {"default": [self.host("one")], "createrepo": [self.host("one")]}
+        self.policies: dict[str, str] = {}
+        self.channels = {None: [self.host("one")], "createrepo": [self.host("one")]}
 
     @staticmethod
     def host(name: str, **changes: object) -> dict[str, object]:
@@ -43,6 +44,9 @@ class FakeHub:
 
     def getLoggedInUser(self) -> Mapping[str, object]:
         return {"id": 1, "name": "me"}
+
+    def evalPolicy(self, name: str, data: Mapping[str, object]) -> str:
+        return self.policies.get(name, "allow")
 
     def getPerms(self) -> Sequence[str]:
         return self.perms

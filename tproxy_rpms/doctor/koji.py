@@ -37,7 +37,11 @@ def check_koji(case: Case) -> Iterator[Finding]:
     if table is None:
         return
     yield good("koji library", str(load_koji().__version__))
-    access = read_access(table)
+    try:
+        access = read_access(table)
+    except TproxyError as error:
+        yield failure("koji credentials", error.message, error.hint)
+        return
     first = [*check_credentials(case, access), *check_answer(access)]
     yield from first
     if all(finding.status != "fail" for finding in first):

@@ -24,15 +24,12 @@ INSTALL_GSSAPI = "pip install requests-gssapi; it is built with Kerberos' header
 
 
 def check_credentials(case: Case, access: Access) -> Iterator[Finding]:
-    """What the way to log in needs, and the certificate of who vouches for the hub, if the release names one."""
+    """What the way to log in needs."""
     check = {"certificate": check_certificate, "kerberos": check_kerberos, "password": check_password}[access.login]
     try:
         yield from check(case, access)
     except TproxyError as error:
         yield failure("koji credentials", error.message, error.hint)
-    named = case.release.koji.ca if case.release.koji else None
-    if named and not named.is_file():
-        yield failure("koji credentials", f"koji.ca: {named}: no such file", "name the certificate of who vouches for the hub")
 
 
 def check_certificate(case: Case, access: Access) -> Iterator[Finding]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from tproxy_rpms.builders.kojitarget import KojiTarget
 from tproxy_rpms.doctor.finding import Finding, failure, good, warning
 from tproxy_rpms.doctor.kojihub import Visit
-from tproxy_rpms.errors import KojiError
 from tproxy_rpms.release.model import RPM_ARCH
 
 # Hours that a change of a tag may wait to be in its repository: kojira takes minutes.
@@ -19,7 +18,7 @@ ON_DEMAND = (1, 35)
 def check_arches(visit: Visit, target: KojiTarget) -> Iterator[Finding]:
     """The build tag's arches: those of the release by the names that RPMs get; a tagged build is for all others, too."""
     wanted = [RPM_ARCH[arch] for arch in visit.case.release.arches]
-    missing, have = list_lacking(visit, target), " ".join(target.arches) or "none"
+    missing, have = target.list_lacking(visit.case.release.arches, scratch=visit.koji.scratch), " ".join(target.arches) or "none"
     cure = f"koji edit-tag --arches='{' '.join(wanted)}' {target.build_tag}"
     others = [arch for arch in target.arches if arch not in wanted]
     if missing:
@@ -33,17 +32,6 @@ def check_arches(visit: Visit, target: KojiTarget) -> Iterator[Finding]:
         )
     else:
         yield good("koji arches", f"{target.build_tag} has {have}")
-
-
-def list_lacking(visit: Visit, target: KojiTarget) -> list[str]:
-    """Return the arches, in rpm's words, that a target cannot build for, as the builder judges it."""
-    lacking = []
-    for arch in visit.case.release.arches:
-        try:
-            target.require(arch)
-        except KojiError:
-            lacking.append(RPM_ARCH[arch])
-    return lacking
 
 
 def check_groups(visit: Visit, target: KojiTarget) -> Iterator[Finding]:
@@ -107,6 +95,27 @@ def check_destination(visit: Visit, target: KojiTarget) -> Iterator[Finding]:
         )
 
 
+def check_policy(visit: Visit, target: KojiTarget) -> Iterator[Finding]:
+    """Whether the hub's policy lets this user build from an SRPM: it says so itself, asked as its builder asks (`build`)."""
+    session, user = visit.session, visit.session.getLoggedInUser()
+    asked = {
+        "user_id": user["id"], "source": "tproxy-rpms/doctor/any.src.rpm", "build_tag": target.build_tag_id,
+        "tag": target.dest_tag_id,
+        "target": target.name, "scratch": visit.koji.scratch, "skip_tag": False, "from_scm": False,
+    }  # fmt: skip
+    for policy in ("build_rpm",) if visit.koji.scratch else ("build_from_srpm", "build_rpm"):
+        answer = str(session.evalPolicy(policy, asked))
+        if answer.split()[:1] == ["allow"]:
+            yield good("koji policy", f"{policy} lets {user['name']} build")
+        else:
+            yield failure(
+                "koji policy",
+                f"{policy} does not let {user['name']} build for {target.name}: {answer}",
+                f"have an admin allow it ([policy] {policy} in hub.conf)"
+                + ("" if policy == "build_rpm" else ", or koji.scratch = true"),
+            )
+
+
 def check_packages(visit: Visit, target: KojiTarget) -> Iterator[Finding]:
     """Whether the destination tag's list has each package, and blocks none."""
     if visit.koji.scratch:
@@ -159,5 +168,5 @@ def check_repository(visit: Visit, target: KojiTarget) -> Iterator[Finding]:
 
 
 CHECKS = (
-    check_arches, check_groups, check_srpm, check_inheritance, check_destination, check_packages, check_repository,
+    check_arches, check_groups, check_srpm, check_inheritance, check_destination, check_policy, check_packages, check_repository,
 )  # fmt: skip
