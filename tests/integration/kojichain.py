@@ -69,7 +69,8 @@ SECOND = SPEC.format(
     install="install -D second %{buildroot}/usr/bin/second",
 )  # fmt: skip
 THIRD = SPEC.format(
-    name="third", tags="%global optflags %{nil}\nBuildArch: noarch\nBuildRequires: second = 1.0", build="/usr/bin/second", files="/usr/share/third",
+    name="third", tags="%global optflags %{nil}\nBuildArch: noarch\nBuildRequires: second = 1.0", build="/usr/bin/second",
+    files="/usr/share/third",
     install="install -d %{buildroot}/usr/share/third\necho third > %{buildroot}/usr/share/third/word",
 )  # fmt: skip
 
