@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,20 +26,6 @@ hub = "{hub}"
 target = "{koji_target}"
 {login}
 {more}
-
-[packages.first]
-spec = "first"
-version = "1.0"
-
-[packages.second]
-spec = "second"
-version = "1.0"
-after = ["first"]
-
-[packages.third]
-spec = "third"
-version = "1.0"
-after = ["second"]
 """
 
 SPEC = """\
@@ -61,6 +48,15 @@ A small package.
 {{{{ preamble.changelog() }}}}
 """
 
+NAMES = ("first", "second", "third")
+
+PACKAGE = """
+[packages.{name}]
+spec = "{name}"
+version = "1.0"
+after = {after}
+"""
+
 # The first is a header, the second a program that includes it, the third what the second says; for no arch.
 FIRST = SPEC.format(
     name="first", tags="", build="", files="/usr/include/first.h",
@@ -81,8 +77,10 @@ THIRD = SPEC.format(
 class Chain:
     """A project folder with the release `chain`, a user of the hub and a target of its own name."""
 
-    def __init__(self, folder: Path, hub: KojiHub, distribution: Distribution, *, name: str, login: str = "", more: str = "") -> None:
-        self.folder, self.hub, self.name = folder, hub, name
+    def __init__(
+        self, folder: Path, hub: KojiHub, distribution: Distribution, *, name: str, packages: Sequence[str] = NAMES
+    ) -> None:
+        self.folder, self.hub, self.name, self.packages = folder, hub, name, packages
         for part in ("releases", "specs", "patches", "kconfig", "targets"):
             (folder / part).mkdir(parents=True)
         distribution.write_release(folder / "targets")
@@ -94,15 +92,17 @@ class Chain:
         if name not in hub.passwords:
             hub.add_user(name, ["build"])
             external = {arch: f"file://{path}" for arch, path in distribution.repositories.items()}
-            hub.add_target(name, external=external, pkgs=["first", "second", "third"], extra={"rebuild_srpm": False})
-        self.login = login or f'user = "{name}"\npassword_file = "{hub.password_file(name)}"'
-        self.write_release(more=more)
+            hub.add_target(name, external=external, pkgs=NAMES, extra={"rebuild_srpm": False})
+        self.login = f'user = "{name}"\npassword_file = "{hub.password_file(name)}"'
+        self.write_release()
 
     def write_release(self, *, revision: str = "1", builder: str = "koji", target: str = "", more: str = "") -> None:
         text = RELEASE.format(
             revision=revision, target=self.folder / "targets" / "testdist.toml", builder=builder, hub=self.hub.url,
             koji_target=target or self.name, login=self.login, more=more,
         )  # fmt: skip
+        for before, name in zip(("", *self.packages), self.packages, strict=False):
+            text += PACKAGE.format(name=name, after=[before] if before else [])
         (self.folder / "releases" / "chain.toml").write_text(text)
 
     def write_spec(self, name: str, text: str) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 from tproxy_rpms.builders import Job, Result, Variation
 from tproxy_rpms.builders.describe import JobContent, read_mock_run
+from tproxy_rpms.builders.kojikept import fetch_kept
 from tproxy_rpms.builders.kojioutput import fetch_rpms, read_made, read_place, write_place
-from tproxy_rpms.builders.kojisession import open_session
+from tproxy_rpms.builders.kojisession import open_session, read_access
 from tproxy_rpms.builders.kojitarget import read_target
 from tproxy_rpms.builders.kojitask import Claim, Ledger, Order, make_order
 from tproxy_rpms.builders.kojiwatch import Watch, wait_for_builds
@@ -113,7 +114,9 @@ class KojiBuilder:
         """Wait for the arch of a task, and return its RPMs in their place, with where they were made beside the logs."""
         child = watch.wait()
         with whole_folder(job.results) as results:
-            fetch_rpms(watch.session, watch.order, int(child["id"]), results)
+            if not fetch_rpms(watch.session, watch.order, int(child["id"]), results) and not watch.order.scratch:
+                files = read_access(self.koji).files
+                fetch_kept(watch.session, watch.order, job.arch, files=files, folder=results, logs=job.logs)
             rpms = finish_rpms(job, results)
         write_place(job.logs, read_made(watch.session, watch.order, watch.task, child))
         return tuple(job.results / rpm.name for rpm in rpms)

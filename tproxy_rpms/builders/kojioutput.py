@@ -45,8 +45,10 @@ class Made:
         return {name: value for name, value in vars(self).items() if name != "packages"}
 
 
-def fetch_rpms(session: Any, order: Order, child: int, folder: Path) -> None:
+def fetch_rpms(session: Any, order: Order, child: int, folder: Path) -> bool:
     """Put the RPMs of an arch into `folder`, each whole by its size, by its own digests and by what the hub says of it.
+
+    Returns whether there were any: a hub clears its tasks' files away after some time.
 
     Raises KojiError for one that stays damaged, and BuildError for one of another build.
     """
@@ -63,6 +65,7 @@ def fetch_rpms(session: Any, order: Order, child: int, folder: Path) -> None:
                     raise KojiError(
                         f"{name} of task {child}: {error}, {TRIES} times", hint="look at the hub's disk; koji download-task"
                     ) from error
+    return bool(names)
 
 
 class DamagedError(Exception):

@@ -42,6 +42,7 @@ class Access:
 
     hub: str
     login: Login
+    files: str = ""
     certificate: Path | None = None
     ca: Path | None = None
     principal: str = ""
@@ -82,6 +83,7 @@ def read_access(table: Koji) -> Access:
     return Access(
         hub=table.hub or str(profile["server"]),
         login=given,
+        files=table.files or str(profile.get("topurl") or ""),
         certificate=certificate,
         ca=table.ca or as_path(profile.get("serverca")),
         principal=table.principal or str(profile.get("principal") or ""),

@@ -161,6 +161,8 @@ def choose(session: Any, order: Order, arch: Arch, known: Claim | None) -> Claim
         return take(active[0], known)
     ours = known is not None and known.task in states and arch not in known.told
     closed = sorted(task for task, state in states.items() if state == CLOSED and has_output(session, task))
+    if not closed and (kept := find_kept(session, order)):
+        closed = [int(kept["task_id"])]
     if closed and (not order.second or (ours and known is not None and known.task in closed)):
         return take(known.task if known and known.task in closed else closed[-1], known)
     return known if ours and known and states[known.task] in (FAILED, CANCELED) else None
@@ -179,6 +181,15 @@ def list_tasks(session: Any, order: Order) -> Iterator[tuple[int, int]]:
         request = task.get("request") or [""]
         if request[0] == order.source:
             yield int(task["id"]), int(task["state"])
+
+
+def find_kept(session: Any, order: Order) -> dict[str, Any] | None:
+    """Return the tagged build of an order, however long ago it was made; None if there is none, or only one of another SRPM."""
+    build = None if order.scratch else session.getBuild(order.nvr)
+    if not build or build["state"] != COMPLETE or not build.get("task_id"):
+        return None
+    request = session.getTaskRequest(build["task_id"])
+    return dict(build) if request and request[0] == order.source else None
 
 
 def has_output(session: Any, task: int) -> bool:

@@ -27,6 +27,8 @@ class Koji:
         target: the build target: what its build tag has is in the build roots, and its destination tag takes the builds.
         hub: the hub's URL, `https://koji.example.org/kojihub`. Default: the profile's; required without `profile`.
         profile: a profile of `koji.conf`, for the hub's URL, login and certificates that are not given here.
+        files: the URL of what the hub keeps (`topurl`), `https://koji.example.org/kojifiles`: wanted for tagged builds when the
+            hub has cleared away the files of their tasks. Default: the profile's.
         scratch: builds that stay outside every tag. Only where no package is `after` another: what the later one needs would be
             in no repository.
         login: `certificate`, `kerberos` or `password`. Default: that which a key below belongs to, or the profile's.
@@ -42,6 +44,7 @@ class Koji:
     target: str
     hub: str = ""
     profile: str = ""
+    files: str = ""
     scratch: bool = False
     login: Login = ""
     certificate: Path | None = None
@@ -54,7 +57,9 @@ class Koji:
 
     def without_login(self) -> "Koji":
         """Return the same hub and target, without a word of who asks."""
-        return Koji(target=self.target, hub=self.hub, profile=self.profile, scratch=self.scratch, patience=self.patience)
+        return Koji(
+            target=self.target, hub=self.hub, profile=self.profile, files=self.files, scratch=self.scratch, patience=self.patience
+        )
 
 
 def read_koji(table: Table) -> Koji:
@@ -63,6 +68,7 @@ def read_koji(table: Table) -> Koji:
         target=table.take("target", str),
         hub=table.take("hub", str, "").rstrip("/"),
         profile=table.take("profile", str, ""),
+        files=read_files(table),
         scratch=table.take("scratch", bool, False),
         login=read_login(table),
         certificate=table.path_of("certificate"),
@@ -76,6 +82,14 @@ def read_koji(table: Table) -> Koji:
     check_koji(koji, table)
     table.finish()
     return koji
+
+
+def read_files(table: Table) -> str:
+    """Return the URL of what a hub keeps, without a slash at its end."""
+    files = table.take("files", str, "").rstrip("/")
+    if files and not HUB.fullmatch(files):
+        table.complain("files", f"{files!r} is no URL: it must look like https://host/kojifiles")
+    return files
 
 
 def read_login(table: Table) -> Login:
