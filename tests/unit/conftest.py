@@ -15,7 +15,8 @@ from tproxy_rpms.release.koji import Koji
 
 from ..conftest import make_release
 from .kojiclient import connect
-from .kojifake import URL, Clock, FakeHub, make_srpm
+from .kojifake import URL, Clock, FakeHub
+from .kojirpm import make_srpm
 
 
 @pytest.fixture
@@ -64,8 +65,8 @@ def make_job(tmp_path: Path) -> Callable[..., Job]:
 
     def make(arch: str = "x86_64", **changes: Any) -> Job:
         fields = {
-            "package": "hello", "srpm": srpm, "arch": arch, "results": tmp_path / f"rpms-{arch}", "logs": tmp_path / f"logs-{arch}",
-            "jobs": 0, "epoch": 1_000_000_000,
+            "package": "hello", "srpm": srpm, "arch": arch, "results": tmp_path / f"rpms-{arch}",
+            "logs": tmp_path / f"logs-{arch}", "jobs": 0, "epoch": 1_000_000_000,
         }  # fmt: skip
         return Job(**(fields | changes))
 

@@ -155,11 +155,11 @@ class FakeSession:
         return next((one for one in self.getBuildTargets() if one["name"] == name), None)
 
     def getBuildTargets(self) -> list[dict[str, Any]]:
-        tags = self.hub.tags
+        names = {number: tag["name"] for number, tag in self.hub.tags.items()}
         return [
-            {"name": name, "build_tag": tag, "build_tag_name": tags[tag]["name"], "dest_tag": dest, "dest_tag_name": tags[dest]["name"]}
+            {"name": name, "build_tag": tag, "build_tag_name": names[tag], "dest_tag": dest, "dest_tag_name": names[dest]}
             for name, (tag, dest) in self.hub.targets.items()
-        ]  # fmt: skip
+        ]
 
     def getTag(self, tag: int) -> dict[str, Any]:
         return self.hub.tags[tag]

@@ -1,5 +1,7 @@
-"""A Koji hub in this process: it answers as a hub of Koji 1.35 does (kojihub.py, and koji's client around it), and its builders do
-what a test tells them, one step each time that somebody waits."""
+"""A Koji hub in this process: what it knows changes as that of a hub of Koji 1.35 does (kojihub.py, builder/kojid).
+
+Its builders do what a test tells them, one step each time that somebody waits.
+"""
 
 import hashlib
 import threading
@@ -11,7 +13,7 @@ from typing import Any
 
 import koji
 
-from .handmade import Made, Tag, text, write_rpm
+from .kojirpm import make_rpm, nvr_of
 
 FREE, OPEN, CLOSED, CANCELED, ASSIGNED, FAILED = range(6)
 BUILDING, COMPLETE, DELETED, BUILD_FAILED, BUILD_CANCELED = range(5)
@@ -27,20 +29,6 @@ LOGS_OF_A_FAILURE = {
 
 # More steps than any test waits for: whoever still waits then does so for ever.
 ENDLESS = 5000
-
-
-def make_rpm(path: Path, *, arch: str, source: str, content: bytes = b"one\n", **tags: str) -> Path:
-    """Write an RPM by the name NAME-VERSION-RELEASE.ARCH.rpm; `source` is the SRPM that its header names, empty for an SRPM."""
-    name, version, release = path.name.removesuffix(".src.rpm").removesuffix(f".{arch}.rpm").rsplit("-", 2)
-    said: dict[int, Tag | None] = {1000: text(name), 1001: text(version), 1002: text(release), 1022: text(arch)}
-    said |= {1044: text(source) if source else None}
-    return write_rpm(path, Made(tags=said, files={"/usr/a": content}))
-
-
-def make_srpm(folder: Path, nvr: str = "hello-1-1", content: bytes = b"source\n") -> Path:
-    """Write an SRPM."""
-    folder.mkdir(exist_ok=True, parents=True)
-    return make_rpm(folder / f"{nvr}.src.rpm", arch="x86_64", source="", content=content)
 
 
 class Clock:
@@ -310,8 +298,3 @@ class FakeHub:
         """The hub clears what tasks have left, as it does after some days."""
         for task in self.tasks.values():
             task.output = {}
-
-
-def nvr_of(source: str) -> str:
-    """The name that a build of an upload gets."""
-    return source.rpartition("/")[2].removesuffix(".src.rpm")

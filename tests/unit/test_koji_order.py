@@ -15,7 +15,8 @@ from tproxy_rpms.builders.koji import KojiBuilder
 from tproxy_rpms.errors import BuildError, KojiError
 from tproxy_rpms.surroundings import Surroundings
 
-from .kojifake import BUILDING, CANCELED, CLOSED, COMPLETE, FREE, FakeHub, make_rpm, make_srpm
+from .kojifake import BUILDING, CANCELED, CLOSED, COMPLETE, FREE, FakeHub
+from .kojirpm import make_rpm, make_srpm
 
 Jobs = Callable[..., Job]
 Builders = Callable[..., KojiBuilder]
