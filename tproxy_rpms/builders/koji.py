@@ -35,14 +35,14 @@ KEPT = {"build path": "Koji always builds in /builddir", "user": "Koji always bu
 class KojiBuilder:
     """Builds in Koji. `work` holds what this clone knows of its tasks; `cache` is for the small systems that mock makes here.
 
-    `running` are the tasks that this process watches: task → its order.
+    `running` are the tasks that this process watches, each with the arch that it waits for.
     """
 
     release: Release
     koji: Koji
     cache: Path
     work: Path
-    running: dict[int, tuple[Order, Claim]] = field(default_factory=dict)
+    running: dict[tuple[int, Arch], tuple[Order, Claim]] = field(default_factory=dict)
     turn: threading.Lock = field(default_factory=threading.Lock)
 
     def root_inputs(self, arch: Arch) -> dict[str, str]:  # noqa: ARG002  # the protocol's signature
@@ -127,34 +127,41 @@ class KojiBuilder:
         ledger = Ledger(folder=self.work / "koji")
         claim = ledger.claim(session, order, arch)
         with self.turn:
-            self.running[claim.task] = order, claim
+            self.running[claim.task, arch] = order, claim
         try:
             yield claim
-        except TproxyError:
-            ledger.settle_failure(session, order, arch)
+        except KeyboardInterrupt:
+            raise  # it stays among those that the user is asked about
+        except BaseException as error:
+            self.leave(claim, arch)
+            if isinstance(error, TproxyError):
+                ledger.settle_failure(session, order, arch)
             raise
-        else:
-            if order.second:
-                ledger.settle(order, arch)
-        finally:
-            with self.turn:
-                self.running.pop(claim.task, None)
+        self.leave(claim, arch)
+        if order.second:
+            ledger.settle(order, arch)
+
+    def leave(self, claim: Claim, arch: Arch) -> None:
+        """Watch a task no longer for an arch."""
+        with self.turn:
+            self.running.pop((claim.task, arch), None)
 
     def list_running(self) -> tuple[str, ...]:
         """Return the tasks that this process watches, for people."""
         with self.turn:
-            return tuple(f"{order.package}: task {task}" for task, (order, _) in sorted(self.running.items()))
+            tasks = {task: order for (task, _), (order, _) in self.running.items()}
+        return tuple(f"{order.package}: task {task}" for task, order in sorted(tasks.items(), key=lambda item: item[0]))
 
     def cancel_running(self) -> tuple[str, ...]:
         """Cancel the tasks that this clone has submitted and watches, and return them, for people."""
         with self.turn:
-            own = sorted((task, order) for task, (order, claim) in self.running.items() if claim.own)
+            own = {task: order for (task, _), (order, claim) in self.running.items() if claim.own}
         if own:
             with open_session(self.koji) as session:
-                for task, order in own:
+                for task, order in own.items():
                     session.cancelTask(task)
                     Ledger(folder=self.work / "koji").forget(order)
-        return tuple(f"{order.package}: task {task}" for task, order in own)
+        return tuple(f"{order.package}: task {task}" for task, order in sorted(own.items(), key=lambda item: item[0]))
 
 
 def append_to(log: Path) -> Callable[[str], None]:

@@ -1,20 +1,20 @@
 """Builds whose tasks' files the hub has cleared away: their RPMs and logs still lie where Koji keeps what it has tagged."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tproxy_rpms.builders.kojilog import LOGS, NAMES
-from tproxy_rpms.builders.kojioutput import check_rpm
+from tproxy_rpms.builders.kojilog import CHUNK, LOGS, NAMES
+from tproxy_rpms.builders.kojioutput import DamagedError, fetch_checked
 from tproxy_rpms.builders.kojisession import load_koji
 from tproxy_rpms.builders.kojitask import Order, find_kept
 from tproxy_rpms.errors import KojiError
 from tproxy_rpms.release.model import RPM_ARCH, Arch
-from tproxy_rpms.sources.download import Part, download
-from tproxy_rpms.sources.place import DownloadError, Limits
 
-# The most bytes that one file may have.
-LIMIT = 4 << 30
+# Seconds to connect, and between two pieces of an answer.
+TIMEOUT = (10, 300)
 
 
 def fetch_kept(session: Any, order: Order, arch: Arch, *, files: str, folder: Path, logs: Path) -> None:
@@ -33,13 +33,8 @@ def fetch_kept(session: Any, order: Order, arch: Arch, *, files: str, folder: Pa
         )
     place = load_koji().PathInfo(topdir=files.rstrip("/"))
     for url in list_rpms(session, place, build, arch):
-        path = folder / url.rpartition("/")[2]
-        try:
-            bring(url, path)
-        except DownloadError as error:
-            raise KojiError(f"{order.nvr}: {error}", hint="look whether koji.files is the URL of the hub's files") from error
-        check_rpm(session, order, path)
-    bring_logs(place.build(build), arch, logs)
+        fetch_checked(session, order, folder / url.rpartition("/")[2], partial(bring, session, url), url)
+    bring_logs(session, place.build(build), arch, logs)
 
 
 def list_rpms(session: Any, place: Any, build: Mapping[str, Any], arch: Arch) -> Iterator[str]:
@@ -48,19 +43,24 @@ def list_rpms(session: Any, place: Any, build: Mapping[str, Any], arch: Arch) ->
         yield f"{place.build(build)}/{place.rpm(rpm)}"
 
 
-def bring(url: str, path: Path) -> None:
-    """Download a file. Raises DownloadError."""
-    part = Part.open(path.with_name(f"{path.name}.part"))
-    download(url, part, algorithms=(), limit=LIMIT, limits=Limits(), progress=lambda *_: None)
-    part.finish(path)
+def bring(session: Any, url: str, path: Path) -> None:
+    """Download a file, vouched for as the hub is. Raises DamagedError if it does not come."""
+    import requests
+
+    try:
+        with requests.get(url, stream=True, timeout=TIMEOUT, verify=session.opts.get("serverca") or True) as answer:
+            answer.raise_for_status()
+            with path.open("wb") as output:
+                for piece in answer.iter_content(CHUNK):
+                    output.write(piece)
+    except requests.RequestException as error:
+        raise DamagedError(str(error)) from error
 
 
-def bring_logs(build: str, arch: Arch, logs: Path) -> None:
+def bring_logs(session: Any, build: str, arch: Arch, logs: Path) -> None:
     """Download the logs of an arch as far as they were kept: a build is none the worse without."""
     for name in LOGS:
         for label in (RPM_ARCH[arch], "noarch"):
-            try:
-                bring(f"{build}/data/logs/{label}/{name}", logs / NAMES.get(name, name))
+            with suppress(DamagedError):
+                bring(session, f"{build}/data/logs/{label}/{name}", logs / NAMES.get(name, name))
                 break
-            except DownloadError:
-                (logs / f"{NAMES.get(name, name)}.part").unlink(missing_ok=True)

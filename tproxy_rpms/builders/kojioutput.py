@@ -1,13 +1,15 @@
 """What a finished Koji task has left: its RPMs, fetched and checked, and where they were made."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tproxy_rpms.builders.kojilog import CHUNK, list_sizes, read_chunk
 from tproxy_rpms.builders.kojisession import load_koji
 from tproxy_rpms.builders.kojitask import Order
+from tproxy_rpms.console import Console
 from tproxy_rpms.errors import BuildError, KojiError
 from tproxy_rpms.packaging.header import check_digests, read_header
 from tproxy_rpms.store import digest_file, read_json, write_json
@@ -55,17 +57,21 @@ def fetch_rpms(session: Any, order: Order, child: int, folder: Path) -> bool:
     sizes = list_sizes(session, child)
     names = sorted(name for name in sizes if name.endswith(".rpm") and not name.endswith(".src.rpm"))
     for name in names:
-        for left in reversed(range(TRIES)):
-            try:
-                fetch_file(session, child, name, sizes[name], folder / name)
-                check_rpm(session, order, folder / name)
-                break
-            except DamagedError as error:
-                if not left:
-                    raise KojiError(
-                        f"{name} of task {child}: {error}, {TRIES} times", hint="look at the hub's disk; koji download-task"
-                    ) from error
+        bring = partial(fetch_file, session, child, name, sizes[name])
+        fetch_checked(session, order, folder / name, bring, f"task {child}")
     return bool(names)
+
+
+def fetch_checked(session: Any, order: Order, path: Path, bring: Callable[[Path], None], origin: str) -> None:
+    """Have `bring` write an RPM, until it is whole; `origin` is where it comes from, for people."""
+    for left in reversed(range(TRIES)):
+        try:
+            bring(path)
+            return check_rpm(session, order, path)
+        except DamagedError as error:
+            if not left:
+                raise KojiError(f"{path.name} of {origin}: {error}, {TRIES} times", hint="look at the hub's disk") from error
+    return None
 
 
 class DamagedError(Exception):
@@ -74,8 +80,9 @@ class DamagedError(Exception):
 
 def fetch_file(session: Any, task: int, name: str, size: int, path: Path) -> None:
     """Fetch one file of a task in parts. Raises DamagedError if the hub has less of it than it said."""
-    with path.open("wb") as output:
+    with path.open("wb") as output, Console().transfer(name) as report:
         while output.tell() < size:
+            report(output.tell(), size)
             chunk = read_chunk(session, task, name, output.tell(), min(CHUNK, size - output.tell()))
             if not chunk:
                 raise DamagedError(f"{output.tell()} of {size} bytes came")

@@ -29,10 +29,10 @@ CURES = (
     (r"CERTIFICATE_VERIFY_FAILED|certificate verify failed", "name the certificate of who vouches for the hub: koji.ca"),
     (r"Unknown user|invalid username or password|Not authorized|CERTIFICATE_UNKNOWN|certificate unknown|UNKNOWN_CA|unknown ca",
      "ask the hub's admin for the user (koji add-user), or mend user, password_file or certificate"),
-    (r"[Gg]ssapi|GSSAPI|Kerberos|kerberos|gssapi", "kinit, or name principal and keytab; the hub must offer Kerberos"),
     (r"ServerOffline|offline", "the hub is closed for maintenance: run the same command again when it is back"),
-    (r"Connection|timed out|Timeout|resolve|HTTPError|Service Unavailable|50[234]",
+    (r"Connection(Error|Refused|Reset)|[Cc]onnection refused|timed out|Timeout|resolve|HTTPError|Service Unavailable|50[234]",
      "look whether the hub runs and koji.hub is its URL; tasks that are at work go on, and the next run finds them"),
+    (r"[Gg]ssapi|GSSAPI|Kerberos|kerberos|gssapi", "kinit, or name principal and keytab; the hub must offer Kerberos"),
 )  # fmt: skip
 
 
@@ -130,10 +130,12 @@ def open_session(table: Koji) -> Iterator[Any]:
     access = read_access(table)
     with told_as_ours(access.hub):
         session = log_in(access)
-        yield session
-    with suppress(Exception):
-        session.opts["max_retries"] = 1
-        session.logout()
+        try:
+            yield session
+        finally:
+            with suppress(Exception):
+                session.opts["max_retries"] = 1
+                session.logout()
 
 
 def log_in(access: Access) -> Any:
@@ -169,13 +171,13 @@ def told_as_ours(hub: str) -> Iterator[None]:
 
     try:
         yield
-    except (koji.GenericError, koji.xmlrpcplus.Fault, koji.PythonImportError, RequestException) as error:
+    except ImportError as error:
+        raise KojiError(f"{hub}: {error}", hint="Kerberos needs requests-gssapi: pip install requests-gssapi") from error
+    except (koji.GenericError, koji.xmlrpcplus.Fault, RequestException) as error:
         raise explain(hub, f"{type(error).__name__}: {error}") from error
 
 
 def explain(hub: str, said: str) -> KojiError:
     """Return the error of a hub that said this."""
-    if "PythonImportError" in said:
-        return KojiError(f"{hub}: Kerberos needs requests-gssapi", hint="install it: pip install requests-gssapi")
     cure = next((cure for pattern, cure in CURES if re.search(pattern, said)), "its admin finds more in the hub's log")
     return KojiError(f"{hub}: {' '.join(said.split())[:600]}", hint=cure)

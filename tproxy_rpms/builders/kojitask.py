@@ -11,6 +11,7 @@ from typing import Any
 
 from tproxy_rpms.builders import Job
 from tproxy_rpms.builders.kojisession import load_koji
+from tproxy_rpms.console import Console
 from tproxy_rpms.errors import KojiError
 from tproxy_rpms.packaging.header import read_header
 from tproxy_rpms.release.koji import Koji
@@ -220,7 +221,8 @@ def upload(session: Any, order: Order) -> None:
         found = session.checkUpload(folder, name, verify="sha256")
         if found and found.get("hexdigest") == order.sha256 and found["size"] == order.srpm.stat().st_size:
             return
-    session.uploadWrapper(os.fspath(order.srpm), folder)
+    with Console().transfer(name) as report:
+        session.uploadWrapper(os.fspath(order.srpm), folder, callback=lambda done, total, *_: report(done, total))
 
 
 def check_name(session: Any, order: Order) -> None:

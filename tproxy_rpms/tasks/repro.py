@@ -100,7 +100,7 @@ def compare_second(cut: Cut, package: Package, arch: Arch, builder: str = "") ->
     from tproxy_rpms.repro.verdict import Report
     from tproxy_rpms.surroundings import list_varied
 
-    other = change_builder(cut, builder)
+    other = cut.with_builder(builder)
     variation = vary_job(cut, other, package, arch)
     second = build_second(cut, other, package, variation)
     surroundings = (replace(variation.first, jobs=read_origin(cut.origin(package, arch)).jobs or None), variation.second)
@@ -111,19 +111,6 @@ def compare_second(cut: Cut, package: Package, arch: Arch, builder: str = "") ->
         varied=list_varied(*surroundings),
         kept=variation.kept,
     ), second
-
-
-def change_builder(cut: Cut, builder: str) -> Cut:
-    """Return the cut as another builder would make it; the same one without a name. Raises UserError for one that is none."""
-    from tproxy_rpms.release.load import BUILDERS
-    from tproxy_rpms.release.table import suggest
-
-    if not builder or builder == cut.release.builder:
-        return cut
-    if builder not in BUILDERS:
-        known = ", ".join(BUILDERS)
-        raise UserError(f"--builder={builder}: there is no such builder{suggest(builder, BUILDERS)}", hint=f"one of {known}")
-    return replace(cut, release=replace(cut.release, builder=builder))
 
 
 def vary_job(cut: Cut, other: Cut, package: Package, arch: Arch) -> "Variation":

@@ -48,7 +48,7 @@ def build(cut: Cut, package: Package, arch: Arch) -> tuple[Path, ...]:
 
     job, known = make_job(cut, package, arch), identify(cut, package, arch)
     if cut.finished_builds and not known:
-        cut.finished_builds.warn("roots", "neither taken from nor kept in: the build roots are not locked (doit lock)")
+        cut.finished_builds.warn("roots", f"neither taken from nor kept in: {why_unknown(cut)}")
     kept = cut.finished_builds.take(known, job) if known and cut.finished_builds else None
     built = kept.built if kept else build_job(cut, job, known)
     origin = Origin(
@@ -94,6 +94,15 @@ def identify(cut: Cut, package: Package, arch: Arch) -> "Inputs | None":
         srpm=srpm,
         root=root,
         requires={name: digest for after in package.after for name, digest in cut.recorded("rpm", after, arch).items()},
+    )
+
+
+def why_unknown(cut: Cut) -> str:
+    """Return why nobody can tell beforehand what goes into a build."""
+    from tproxy_rpms.builders import Locker
+
+    return (
+        "the build roots are not locked (doit lock)" if isinstance(cut.builder, Locker) else "what build roots hold, is not known"
     )
 
 
