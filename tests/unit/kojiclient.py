@@ -80,8 +80,10 @@ class FakeSession:
 
     # Uploads and tasks
 
-    def uploadWrapper(self, path: str, folder: str) -> None:
-        self.hub.files[f"{folder}/{Path(path).name}"] = Path(path).read_bytes()
+    def uploadWrapper(self, path: str, folder: str, callback: Callable[..., None] | None = None) -> None:
+        data = self.hub.files[f"{folder}/{Path(path).name}"] = Path(path).read_bytes()
+        for sent in (len(data) // 2, len(data)) if callback else ():
+            callback(sent, len(data), len(data) // 2, 0.1, 0.1)
 
     def checkUpload(self, folder: str, name: str, verify: str | None = None) -> dict[str, Any] | None:
         data = self.hub.files.get(f"{folder}/{name}")
@@ -106,6 +108,9 @@ class FakeSession:
 
     def getTaskChildren(self, task: int) -> list[dict[str, Any]]:
         return [one.info() for one in self.hub.tasks.values() if one.parent == task]
+
+    def getTaskRequest(self, task: int) -> list[Any]:
+        return self.hub.tasks[task].request
 
     def getTaskResult(self, task: int) -> Any:
         found = self.hub.tasks[task]
@@ -138,6 +143,9 @@ class FakeSession:
         if name not in self.hub.tasks[task].output:
             raise koji.GenericError(f'no file "{name}" output by task {task}')
         data = self.hub.tasks[task].output[name][offset:]
+        if self.hub.damaged.get(name, 0):
+            self.hub.damaged[name] -= 1
+            data = data[:-1] + bytes([data[-1] ^ 1])
         return data if size < 0 else data[:size]
 
     # Builds, tags and repositories
@@ -206,7 +214,11 @@ class FakeSession:
     def listBuildroots(self, taskID: int) -> list[dict[str, Any]]:
         return [root for root in self.hub.roots if root["task_id"] == taskID]
 
-    def listRPMs(self, componentBuildrootID: int) -> list[dict[str, Any]]:
+    def listRPMs(
+        self, componentBuildrootID: int | None = None, buildID: int | None = None, arches: list[str] | None = None
+    ) -> list[dict[str, Any]]:
+        if buildID is not None:
+            return [one for one in self.hub.rpms.values() if one["build_id"] == buildID and one["arch"] in (arches or [])]
         return [
             {"name": "gcc", "arch": "x86_64", "version": "4.1.2", "release": "55.el5", "epoch": None},
             {"name": "bash", "arch": "x86_64", "version": "3.2", "release": "33.el5", "epoch": 2},

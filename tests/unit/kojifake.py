@@ -108,6 +108,7 @@ class FakeHub:
                 "capacity": 2.0, "channel": 1, "seen": 0.0,
             },
         ]  # fmt: skip
+        self.damaged: dict[str, int] = {}  # file → how often it comes with a bit turned
         self.files_of: Callable[[str, str], dict[str, bytes]] = self.make_rpms
         self.calls: list[str] = []
         self.sessions: list[Any] = []
@@ -208,7 +209,8 @@ class FakeHub:
 
     def describe_build(self, nvr: str, state: int, task: Task | None = None, owner: str = "builder") -> dict[str, Any]:
         """What getBuild tells."""
-        return koji.parse_NVR(nvr) | {"nvr": nvr, "state": state, "task_id": task and task.id, "owner_name": owner}
+        told = {"nvr": nvr, "state": state, "task_id": task and task.id, "owner_name": owner, "volume_name": "DEFAULT"}
+        return koji.parse_NVR(nvr) | told | {"id": 300 + len(self.builds)}
 
     def write(self, label: str, log: str, content: str) -> None:
         """A log of an arch grows."""
@@ -242,16 +244,33 @@ class FakeHub:
         for child in self.children(task).values():
             for name, data in child.output.items():
                 if name.endswith(".rpm"):
-                    self.record_rpm(name, data)
+                    self.record_rpm(nvr, name, data)
+                self.keep(nvr, str(child.label), name, data)
 
-    def record_rpm(self, name: str, data: bytes) -> None:
+    @property
+    def kept(self) -> Path:
+        """The folder of what the hub keeps for good."""
+        return self.folder / "kept"
+
+    def keep(self, nvr: str, label: str, name: str, data: bytes) -> None:
+        """Put a file of a build where it stays (koji.PathInfo)."""
+        folder = Path(koji.PathInfo(topdir=str(self.kept)).build(self.builds[nvr]))
+        rpm = f"{name.removesuffix('.rpm').rpartition('.')[2]}/{name}"
+        path = folder / (rpm if name.endswith(".rpm") else f"data/logs/{label}/{name}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+    def record_rpm(self, nvr: str, name: str, data: bytes) -> None:
         """Keep in mind what an RPM was when it was imported."""
         path = self.folder / f"imported-{name}"
         path.write_bytes(data)
         number = len(self.rpms) + 900
         header = koji.get_rpm_header(str(path))
         payload = koji.hex_string(koji.get_header_field(header, "SIGMD5"))
-        self.rpms[name.removesuffix(".rpm")] = {"id": number, "size": len(data), "payloadhash": payload}
+        parts = koji.parse_NVRA(name)
+        self.rpms[name.removesuffix(".rpm")] = parts | {
+            "id": number, "size": len(data), "payloadhash": payload, "build_id": self.builds[nvr]["id"],
+        }  # fmt: skip
         self.checksums[number] = {"": {"sha256": hashlib.sha256(data).hexdigest()}}
 
     def tag_build(self, nvr: str, tag: int) -> None:

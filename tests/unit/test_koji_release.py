@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tproxy_rpms.errors import ReleaseError
+from tproxy_rpms.release.dump import dump_release
 from tproxy_rpms.release.koji import Koji
 from tproxy_rpms.release.load import load_release
 
@@ -166,3 +167,11 @@ def test_a_release_without_its_login_reads_back_too(root: Path) -> None:
     koji = read(root, TABLE + 'principal = "me@EXAMPLE.ORG"\nkeytab = "/etc/me.keytab"\nca = "/etc/ca.pem"\n').without_login()
     assert koji == Koji(target="el5", hub="https://koji.example.org/kojihub")
     assert read(root, f'[koji]\ntarget = "{koji.target}"\nhub = "{koji.hub}"\n') == koji
+
+
+def test_a_dump_reads_back_the_same(root: Path) -> None:
+    table = TABLE + 'user = "me"\npassword_file = "/etc/secret"\nca = "/etc/ca.pem"\npatience = 5\nscratch = true\n'
+    write(root, table)
+    release = load_release("one", root=root)
+    (root / "releases" / "again.toml").write_text(dump_release(release))
+    assert load_release("again", root=root).koji == release.koji

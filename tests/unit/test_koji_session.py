@@ -247,3 +247,22 @@ def test_no_way_to_log_in(hub: FakeHub, table: Koji) -> None:
     message, hint = message_of(Koji(target="t", hub=URL), UserError)
     assert message == "koji: no way to log in"
     assert all(word in hint for word in ("certificate", "password_file", "kerberos", "profile"))
+
+
+def test_an_error_meanwhile_is_no_reason_to_stay_logged_in(hub: FakeHub, table: Koji) -> None:
+    with pytest.raises(ZeroDivisionError), open_session(table):
+        raise ZeroDivisionError
+    assert hub.calls[-1] == "logout"
+
+
+def test_kerberos_without_its_library(hub: FakeHub, table: Koji, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse(monkeypatch, koji.PythonImportError("Please install python-requests-gssapi to use GSSAPI."))
+    message, hint = message_of(replace(table, login="kerberos"))
+    assert "requests-gssapi" in message and "pip install requests-gssapi" in hint
+
+
+def test_a_hub_that_is_down_is_not_taken_for_a_missing_ticket(hub: FakeHub, table: Koji, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "unable to obtain a session (gssapi auth failed: requests.exceptions.ConnectionError: [Errno 111] Connection refused)"
+    refuse(monkeypatch, koji.GSSAPIAuthError(f"{said}\nUse following documentation to debug kerberos/gssapi auth issues. "))
+    _, hint = message_of(replace(table, login="kerberos"))
+    assert "whether the hub runs" in hint
