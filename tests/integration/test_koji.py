@@ -163,7 +163,7 @@ def test_ctrl_c_leaves_the_task_and_a_second_cancels_it(make_chain: Callable[...
     assert "first: task" in output and "Ctrl-C once more" in output, output
     assert has_state(chain, *ACTIVE)()
     process = chain.start()
-    wait_until(lambda: bool(list((chain.cut / "logs" / "first-x86_64").glob("state.log"))), seconds=60)
+    wait_until(lambda: bool(list((chain.cut / "logs" / "first-x86_64").glob("koji.log"))), seconds=60)
     time.sleep(6)
     os.killpg(process.pid, signal.SIGINT)
     time.sleep(2)

@@ -11,7 +11,7 @@ from typing import Any
 from tproxy_rpms.builders import Job, Result, Variation
 from tproxy_rpms.builders.describe import JobContent, read_mock_run
 from tproxy_rpms.builders.kojikept import fetch_kept
-from tproxy_rpms.builders.kojioutput import fetch_rpms, read_made, read_place, write_place
+from tproxy_rpms.builders.kojioutput import PLACE, fetch_rpms, read_made, read_place, write_place
 from tproxy_rpms.builders.kojisession import open_session, read_access
 from tproxy_rpms.builders.kojitarget import read_target
 from tproxy_rpms.builders.kojitask import Claim, Ledger, Order, make_order
@@ -98,7 +98,8 @@ class KojiBuilder:
             raise UserError("ccache=on: the koji builder has no ccache: its roots are Koji's", hint="leave ccache=on away")
         order = make_order(job, self.koji, self.release.arches)
         logs = start_logs(job.logs)
-        say = append_to(job.logs / "state.log")
+        (job.logs / PLACE).unlink(missing_ok=True)
+        say = begin_log(job.logs / "koji.log")
         with open_session(self.koji) as session:
             if order.requires:
                 tag = read_target(session, self.koji.target).build_tag_id
@@ -164,8 +165,9 @@ class KojiBuilder:
         return tuple(f"{order.package}: task {task}" for task, order in sorted(own.items(), key=lambda item: item[0]))
 
 
-def append_to(log: Path) -> Callable[[str], None]:
-    """Return what writes a line with its time to a log."""
+def begin_log(log: Path) -> Callable[[str], None]:
+    """Begin a log, and return what writes a line with its time to it."""
+    log.write_text("")
 
     def say(text: str) -> None:
         with log.open("a") as output:

@@ -10,7 +10,7 @@ from tproxy_rpms.builders.kojifailure import Place, describe_child, describe_fau
 from tproxy_rpms.builders.kojihosts import describe_hosts
 from tproxy_rpms.builders.kojilog import LogFollower
 from tproxy_rpms.builders.kojisession import load_koji
-from tproxy_rpms.builders.kojitask import ACTIVE, ASSIGNED, CANCELED, CLOSED, FAILED, FREE, Order
+from tproxy_rpms.builders.kojitask import ACTIVE, ASSIGNED, CANCELED, CLOSED, COMPLETE, FAILED, FREE, Order
 from tproxy_rpms.errors import BuildError, KojiError, TproxyError
 from tproxy_rpms.release.model import RPM_ARCH, Arch
 
@@ -25,7 +25,7 @@ class Watch:
     """Watches the task of an order for one arch.
 
     Fields:
-        logs: the folder that its logs are copied to. say: takes a line at each change, for state.log.
+        logs: the folder that its logs are copied to. say: takes a line at each change, for koji.log.
     """
 
     session: Any
@@ -110,7 +110,18 @@ class Watch:
         ]
         if failed:
             return self.explain_sibling(failed[0], child)
+        if parent["state"] == CLOSED:
+            return self.explain_lack()
         return describe_fault(self.what, self.read_fault(self.task), place=self.place(self.task), **self.words)
+
+    def explain_lack(self) -> KojiError:
+        """Return the failure of a task that was done without the arch."""
+        children = [one for one in self.session.getTaskChildren(self.task) if one["method"] == "buildArch"]
+        built = ", ".join(str(one["label"]) for one in children) or "nothing"
+        return KojiError(
+            f"{self.what}: {self.place(self.task)} has built {built}, and no {RPM_ARCH[self.arch]}",
+            hint="look at the arches of the target's build tag (koji taginfo), and at the spec's ExclusiveArch and ExcludeArch",
+        )
 
     def explain_sibling(self, failed: Mapping[str, Any], child: Mapping[str, Any] | None) -> BuildError:
         """Return the failure of an arch that had to go down with another."""
@@ -155,6 +166,7 @@ def wait_for_builds(session: Any, tag: int, nvrs: Iterable[str], *, patience: in
     Raises KojiError when they do not come: kojira, or the hub's own requests, make repositories anew.
     """
     koji = load_koji()
+    check_known(session, nvrs)
     builds = [koji.parse_NVR(nvr) for nvr in nvrs]
     begun = time.monotonic()
     asked = False
@@ -174,6 +186,16 @@ def wait_for_builds(session: Any, tag: int, nvrs: Iterable[str], *, patience: in
                 else f"look whether kojira runs; koji regen-repo {name}",
             )
         time.sleep(SHORTEST)
+
+
+def check_known(session: Any, nvrs: Iterable[str]) -> None:
+    """Raise KojiError for builds that no waiting brings: Koji has never made them, or not to the end."""
+    builds = {nvr: session.getBuild(nvr) for nvr in nvrs}
+    if missing := [nvr for nvr, build in builds.items() if not build or build["state"] != COMPLETE]:
+        raise KojiError(
+            f"{session.baseurl} has no build {', '.join(missing)}, which the build roots need",
+            hint='packages that others need must be built by Koji, too: builder = "koji", scratch = false',
+        )
 
 
 def has_builds(session: Any, tag: int, builds: Iterable[Mapping[str, Any]]) -> bool:

@@ -4,7 +4,10 @@ The first build is the release's own; the second sees another folder, user, host
 of jobs, in a root made anew. It never comes from a cache.
 """
 
+import os
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -34,6 +37,10 @@ PARAMS: tuple[Mapping[str, Any], ...] = (
     {"name": "seconds", "long": "seconds", "type": int, "default": 300, "help": "the most that diffoscope may take for one RPM"},
     {"name": "megabytes", "long": "megabytes", "type": int, "default": 10, "help": "the most that its page of one RPM may have"},
 )
+
+
+# Where Koji has built the first side there may be more workers than this host has cores.
+_turns = threading.BoundedSemaphore(os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,14 +140,28 @@ def vary_job(cut: Cut, other: Cut, package: Package, arch: Arch) -> "Variation":
     with watch_root(other, arch, f"repro:{package.name}:{arch}"):
         if other is cut:
             return cut.builder.vary(job, log=folder / "root.log")
-        other.builder.make_root(arch, log=folder / "root.log")
+        make_other_root(cut, other, arch)
         variation = other.builder.vary(job, log=folder / "root.log")
     first = replace(cut.builder.surroundings(job), root=f"the {cut.release.builder} builder's")
     return replace(variation, first=first, second=replace(variation.second, root=f"the {other.release.builder} builder's"))
 
 
+def make_other_root(cut: Cut, other: Cut, arch: Arch) -> None:
+    """Make the root of an arch that second builds by another builder begin with, once for all packages."""
+    from tproxy_rpms.store import is_current, wait_for_lock, write_stamp
+    from tproxy_rpms.tasks.root import inputs
+
+    name = f"root-{other.release.builder}-{arch}"
+    stamp = cut.stamp(name)
+    with wait_for_lock(stamp.with_suffix(".lock")):
+        if not is_current(stamp, inputs=inputs(other, arch)):
+            made = other.builder.make_root(arch, log=cut.build / "logs" / f"{name}.log")
+            write_stamp(stamp, inputs=inputs(other, arch), outputs=made)
+
+
 def build_second(cut: Cut, other: Cut, package: Package, variation: "Variation") -> list[Path]:
     """Return the RPMs of a second build; one that was made of the same, in the same surroundings, is not made again."""
+    from tproxy_rpms.builders import Remote
     from tproxy_rpms.store import digest_code, is_current, write_stamp
     from tproxy_rpms.tasks.observe import watch_build
     from tproxy_rpms.tasks.rpm import inputs
@@ -151,7 +172,8 @@ def build_second(cut: Cut, other: Cut, package: Package, variation: "Variation")
     if other is not cut:
         shaped_by |= {"builder": other.release.builder}
     if not is_current(stamp, inputs=shaped_by):
-        with watch_build(other, variation.job, f"repro:{package.name}:{arch}"):
+        turn = nullcontext() if isinstance(other.builder, Remote) else _turns
+        with turn, watch_build(other, variation.job, f"repro:{package.name}:{arch}"):
             built = other.builder.build(variation.job)
         write_stamp(stamp, inputs=shaped_by, outputs=built.rpms)
     return sorted(read_outputs(stamp))
