@@ -125,3 +125,16 @@ def test_a_log_elsewhere_is_not_written_anywhere(
     )  # fmt: skip
     builder.build(make_job())
     assert not any(path.read_bytes() == b"evil\n" for path in tmp_path.rglob("*.log") if "hub" not in path.parts)
+
+
+def test_our_own_lines_have_a_log_of_their_own(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:
+    hub.play(
+        hub.begin, partial(hub.write, "x86_64", "state.log", "Start: rpmbuild\n"),
+        partial(hub.write, "x86_64", "state.log", "Finish: rpmbuild\n"), partial(hub.finish, "x86_64"),
+        partial(hub.finish, "i686"), hub.close,
+    )  # fmt: skip
+    builder.build(make_job())
+    assert read(make_job(), "state.log") == "Start: rpmbuild\nFinish: rpmbuild\n"
+    told = read(make_job(), "koji.log")
+    assert "submitted task 1" in told
+    assert "task 1 (build): FREE" in told and "task 1 (build): CLOSED" in told

@@ -28,7 +28,7 @@ def job(make_job: Jobs, tmp_path: Path) -> Job:
 
 
 def list_waiting(job: Job) -> list[str]:
-    return [line for line in (job.logs / "state.log").read_text().splitlines() if "waits" in line]
+    return [line for line in (job.logs / "koji.log").read_text().splitlines() if "waits" in line]
 
 
 def test_what_is_in_the_repository_is_not_waited_for(hub: FakeHub, builder: KojiBuilder, job: Job) -> None:
@@ -107,3 +107,15 @@ def test_a_chain_of_packages_builds_one_after_the_other(
     assert [path.name for path in (tmp_path / "later").iterdir()] == ["later-1-1.x86_64.rpm"]
     assert hub.newest.request[2]["wait_builds"] == ["hello-1-1"]
     assert hub.repos[-1]["create_event"] >= hub.tagged[0][0]
+
+
+def test_a_required_build_that_koji_does_not_have_is_told_at_once(
+    hub: FakeHub, builder: KojiBuilder, make_job: Jobs, tmp_path: Path
+) -> None:
+    """Another builder has made what is required: `doit repro --builder=koji`."""
+    lib = make_rpm(tmp_path / "lib-1-1.x86_64.rpm", arch="x86_64", source="lib-1-1.src.rpm")
+    job = builder.vary(make_job(requires=(lib,)), log=tmp_path / "second.log").job
+    with pytest.raises(KojiError, match="lib-1-1") as caught:
+        builder.build(job)
+    assert hub.clock.slept < 60
+    assert "inheritance" not in str(caught.value)

@@ -56,9 +56,9 @@ def test_a_package_without_an_arch_is_the_same_for_both(hub: FakeHub, builder: K
     assert len(hub.list_parents()) == 1
 
 
-def test_state_log_tells_each_change(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:
+def test_koji_log_tells_each_change(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:
     builder.build(make_job())
-    told = [line.partition("Z ")[2] for line in (make_job().logs / "state.log").read_text().splitlines()]
+    told = [line.partition("Z ")[2] for line in (make_job().logs / "koji.log").read_text().splitlines()]
     assert told[0].startswith("submitted task 1")
     assert "task 1 (build): FREE" in told and "task 1 (build): OPEN" in told and "task 1 (build): CLOSED" in told
     assert "task 2 (buildArch x86_64): CLOSED" in told
@@ -233,3 +233,12 @@ def test_patience_is_for_waiting_and_not_for_building(hub: FakeHub, make_builder
     hub.play(*idle, hub.begin, *again, *idle * 20, *again, partial(hub.finish, "x86_64"), partial(hub.finish, "i686"), hub.close)
     make_builder(patience=1).build(make_job())
     assert hub.clock.slept > 600
+
+
+def test_a_task_that_was_closed_without_an_arch_says_so(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:
+    """ExcludeArch of a spec, or a build tag that lost an arch meanwhile."""
+    hub.play(partial(hub.begin, arches="x86_64"), partial(hub.finish, "x86_64"), hub.close)
+    with pytest.raises(KojiError) as caught:
+        builder.build(make_job("i386"))
+    assert caught.value.message == f"hello for i386: task 1 of {URL} has built x86_64, and no i686"
+    assert "ExcludeArch" in caught.value.hint and "koji taginfo" in caught.value.hint
