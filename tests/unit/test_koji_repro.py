@@ -1,0 +1,232 @@
+"""One side built here and the other in Koji: the strongest variation there is; and what else of the tasks knows Koji."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tproxy_rpms.builders import Job, Result, Variation, create_builder
+from tproxy_rpms.builders.output import finish_rpms, start_logs
+from tproxy_rpms.errors import DifferentError, KojiError, UserError
+from tproxy_rpms.publish.origin import read_origin
+from tproxy_rpms.release.koji import Koji
+from tproxy_rpms.release.model import Package, Release
+from tproxy_rpms.repro.report import read_report
+from tproxy_rpms.repro.verdict import Report
+from tproxy_rpms.store import whole_folder, write_stamp
+from tproxy_rpms.surroundings import Surroundings
+from tproxy_rpms.tasks import configure_doit
+from tproxy_rpms.tasks.cut import Cut
+from tproxy_rpms.tasks.observe import watch_root
+from tproxy_rpms.tasks.repro import PARAMS, judge
+from tproxy_rpms.tasks.rpm import build, make_job
+
+from ..conftest import make_release
+from .kojifake import FakeHub
+from .kojirpm import make_rpm, make_srpm
+
+HERE = Surroundings(directory="/builddir", host="here", user="builder")
+ELSEWHERE = Surroundings(directory="/elsewhere", host="there", user="somebody", root="another root")
+HELLO = Package(name="hello", spec="hello", sources=())
+
+
+class LocalBuilder:
+    """Builds here what Koji would, at once. `built` are its jobs, `roots` the arches that it has made roots for."""
+
+    def __init__(self, content: bytes = b"one\n") -> None:
+        self.content = content
+        self.built: list[Job] = []
+        self.roots: list[str] = []
+
+    def root_inputs(self, arch: str) -> dict[str, str]:
+        return {}
+
+    def identify_root(self, arch: str) -> None:
+        return
+
+    def make_root(self, arch: str, *, log: Path) -> tuple[Path, ...]:
+        self.roots.append(arch)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("made\n")
+        return (log,)
+
+    def surroundings(self, job: Job) -> Surroundings:
+        return HERE
+
+    def vary(self, job: Job, *, log: Path) -> Variation:
+        return Variation(job=replace(job, surroundings=ELSEWHERE), first=HERE, second=ELSEWHERE)
+
+    def build(self, job: Job) -> Result:
+        self.built.append(job)
+        logs = start_logs(job.logs)
+        arch = {"x86_64": "x86_64", "i386": "i686"}[job.arch]
+        with whole_folder(job.results) as folder:
+            make_rpm(folder / f"hello-1-1.{arch}.rpm", arch=arch, source="hello-1-1.src.rpm", content=self.content)
+            rpms = finish_rpms(job, folder)
+        return Result(rpms=tuple(job.results / rpm.name for rpm in rpms), logs=logs)
+
+
+@pytest.fixture
+def local(monkeypatch: pytest.MonkeyPatch) -> LocalBuilder:
+    """The builder that stands for those of this host."""
+    made = LocalBuilder()
+
+    def create(release: Release, **folders: Path) -> Any:
+        return create_builder(release, **folders) if release.builder == "koji" else made
+
+    monkeypatch.setattr("tproxy_rpms.builders.create_builder", create)
+    return made
+
+
+@pytest.fixture
+def make_cut(tmp_path: Path, table: Koji, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Cut]:
+    """Return a cut of a release with a koji table whose SRPM is made."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    srpm = make_srpm(tmp_path / "srpms")
+
+    def make(builder: str, **changes: Any) -> Cut:
+        cut = Cut(release=make_release(builder=builder, **{"koji": table} | changes), root=tmp_path)
+        write_stamp(cut.stamp("srpm", "hello"), inputs={}, outputs=[srpm])
+        return cut
+
+    return make
+
+
+def build_first(cut: Cut) -> None:
+    """Build the release's own RPMs."""
+    for arch in cut.release.arches:
+        write_stamp(cut.stamp("rpm", "hello", arch), inputs={}, outputs=build(cut, HELLO, arch))
+
+
+def compare(cut: Cut, builder: str = "", *, arch: str = "x86_64") -> Report:
+    """Do what `doit repro:hello:ARCH --builder=…` does, and return its report."""
+    judge(cut, HELLO, arch, **{param["name"]: param["default"] for param in PARAMS} | {"builder": builder})
+    return read_report(cut.verdicts() / f"hello-{arch}.json")
+
+
+def test_a_release_built_here_is_built_again_in_koji(hub: FakeHub, local: LocalBuilder, make_cut: Callable[..., Cut]) -> None:
+    cut = make_cut("chroot")
+    build_first(cut)
+    report = compare(cut, "koji")
+    assert report.verdict == "identical"
+    assert report.varied["build root"] == ("the chroot builder's", "the koji builder's")
+    assert report.varied["user"] == ("builder", "mockbuild")
+    assert "build path" not in report.varied  # both are /builddir
+    assert [task.request[2]["scratch"] for task in hub.list_parents()] == [True]
+    assert len(local.built) == 2
+    compare(cut, "koji", arch="i386")
+    assert len(hub.list_parents()) == 1
+
+
+def test_a_release_built_in_koji_is_built_again_here(hub: FakeHub, local: LocalBuilder, make_cut: Callable[..., Cut]) -> None:
+    cut = make_cut("koji")
+    build_first(cut)
+    report = compare(cut, "mock")
+    assert report.verdict == "identical"
+    assert report.varied["build root"] == ("the koji builder's", "the mock builder's")
+    assert report.varied["user"] == ("mockbuild", "somebody")
+    assert report.varied["build path"] == ("/builddir", "/elsewhere")
+    assert (local.roots, [job.arch for job in local.built]) == (["x86_64"], ["x86_64"])
+    assert len(hub.list_parents()) == 1
+
+
+@pytest.mark.parametrize("name", ["", "koji"])
+def test_without_another_builder_koji_builds_both_in_roots_of_their_own(
+    hub: FakeHub, local: LocalBuilder, make_cut: Callable[..., Cut], name: str
+) -> None:
+    cut = make_cut("koji")
+    build_first(cut)
+    report = compare(cut, name)
+    assert set(report.varied) == {"build root"}
+    assert set(report.kept) >= {"build path", "user"}
+    assert [bool(task.request[2].get("scratch")) for task in hub.list_parents()] == [False, True]
+    assert local.built == []
+
+
+def test_other_bytes_are_told(hub: FakeHub, local: LocalBuilder, make_cut: Callable[..., Cut]) -> None:
+    cut = make_cut("chroot")
+    local.content = b"two\n"
+    build_first(cut)
+    with pytest.raises(DifferentError):
+        compare(cut, "koji")
+    report = read_report(cut.verdicts() / "hello-x86_64.json")
+    assert report.verdict == "different"
+    assert any(difference.place == "/usr/a" for difference in report.comparisons[0].differences)
+
+
+def test_a_second_build_is_made_once_for_each_builder(hub: FakeHub, local: LocalBuilder, make_cut: Callable[..., Cut]) -> None:
+    cut = make_cut("chroot")
+    build_first(cut)
+    for name in ("koji", "koji", "mock", "mock", ""):
+        compare(cut, name)
+        hub.settle()
+    assert len(hub.list_parents()) == 1
+    assert len(local.built) == 4  # the release's own two, and one each by mock and chroot
+    assert local.roots.count("x86_64") == 1  # vary makes that of the release's own builder
+
+
+@pytest.mark.parametrize(("name", "said"), [("kojo", "; did you mean koji?"), ("podman", "")])
+def test_a_builder_that_there_is_not(local: LocalBuilder, make_cut: Callable[..., Cut], name: str, said: str) -> None:
+    with pytest.raises(UserError, match=f"--builder={name}: there is no such builder") as caught:
+        compare(make_cut("chroot"), name)
+    assert said in caught.value.message
+    assert caught.value.hint == "one of chroot, koji, mock"
+
+
+def test_koji_without_its_table(local: LocalBuilder, make_cut: Callable[..., Cut]) -> None:
+    cut = make_cut("chroot", koji=None)
+    build_first(cut)
+    with pytest.raises(UserError, match="test: koji: missing"):
+        compare(cut, "koji")
+
+
+def test_a_target_that_cannot_build_the_arch_is_told_before_anything_is_sent(
+    hub: FakeHub, local: LocalBuilder, make_cut: Callable[..., Cut]
+) -> None:
+    cut = make_cut("chroot")
+    build_first(cut)
+    hub.tags[2]["arches"] = "x86_64"
+    with pytest.raises(KojiError, match="i386 takes i686"):
+        compare(cut, "koji", arch="i386")
+    assert (hub.files, hub.tasks) == ({}, {})
+
+
+def test_the_release_itself_builds_in_koji(
+    hub: FakeHub,
+    make_cut: Callable[..., Cut],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """Nobody knows what Koji's roots hold, so the cache of finished builds plays no part."""
+    monkeypatch.setenv("TPROXY_RPMS_CACHE", str(tmp_path / "finished"))
+    cut = make_cut("koji")
+    (rpm,) = build(cut, HELLO, "i386")
+    assert rpm == cut.rpms(HELLO, "i386") / "hello-1-1.i686.rpm"
+    origin = read_origin(cut.origin(HELLO, "i386"))
+    assert (origin.origin, origin.fingerprint, origin.jobs, bool(origin.started)) == ("built", "", 0, True)
+    told = capsys.readouterr().out
+    assert "task 1 of https://koji.example.org/kojihub" in told
+    assert "what build roots hold, is not known" in told and "doit lock" not in told
+
+
+def test_how_many_jobs_a_build_has_the_builder_elsewhere_decides(local: LocalBuilder, make_cut: Callable[..., Cut]) -> None:
+    assert make_job(make_cut("koji"), HELLO, "i386").jobs == 0
+    assert make_job(make_cut("chroot"), HELLO, "i386").jobs >= 1
+
+
+def test_the_root_of_a_build_elsewhere_has_no_log_here(make_cut: Callable[..., Cut]) -> None:
+    with watch_root(make_cut("koji"), "i386", "root:i386") as watched:
+        assert watched is None
+
+
+@pytest.mark.parametrize(("builder", "cores", "workers"), [("koji", 2, 6), ("koji", 64, 64), ("mock", 2, 2), ("chroot", None, 1)])
+def test_all_builds_elsewhere_are_waited_for_at_once(
+    make_cut: Callable[..., Cut], monkeypatch: pytest.MonkeyPatch, builder: str, cores: int | None, workers: int
+) -> None:
+    packages = {name: Package(name=name, spec=name, sources=()) for name in ("one", "two", "three")}
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    assert configure_doit(make_cut(builder, packages=packages))["num_process"] == workers
