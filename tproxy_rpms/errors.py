@@ -194,7 +194,7 @@ class LockedError(HostError):
 class KojiError(HostError):
     """A Koji hub cannot be reached, does not let us in, or lacks what the release asks of it."""
 
-    exit_code = 34
+    exit_code = 36
     cure = (
         "Do what the hint says; `doit doctor` looks for all that a release needs of its hub. Tasks that are at work go on, and "
         "the next run finds them: [Koji](koji.md)."

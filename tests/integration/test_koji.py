@@ -216,7 +216,7 @@ def test_a_builder_without_room_is_waited_for_and_then_told_of(
     koji_builder.minspace, before = 10_000_000, koji_builder.minspace
     koji_builder.restart()
     try:
-        output = chain.doit(status=34)
+        output = chain.doit(status=36)
         assert "waits for a builder since 1 minutes" in output and "builder takes no task" in output, output
     finally:
         koji_builder.minspace = before

@@ -25,7 +25,7 @@ class Koji:
 
     Fields:
         target: the build target: what its build tag has is in the build roots, and its destination tag takes the builds.
-        hub: the hub's URL, `https://koji.example.org/kojihub`. Default: the profile's; required without `profile`.
+        hub: the hub's URL, `https://koji.example.org/kojihub`. Default: required without `profile`.
         profile: a profile of `koji.conf`, for the hub's URL, login and certificates that are not given here.
         files: the URL of what the hub keeps (`topurl`), `https://koji.example.org/kojifiles`: wanted for tagged builds when the
             hub has cleared away the files of their tasks. Default: the profile's.
@@ -94,9 +94,8 @@ def read_files(table: Table) -> str:
 
 def read_login(table: Table) -> Login:
     """Return the way to log in: the one that is named, or whose keys are there; empty leaves it to the profile."""
-    if "login" in table.data:
-        return cast(Login, table.choice("login", LOGINS))
-    return cast(Login, next((way for way, keys in KEYS.items() if any(key in table.data for key in keys)), ""))
+    given = table.choice("login", LOGINS, "")
+    return cast(Login, given or next((way for way, keys in KEYS.items() if any(key in table.data for key in keys)), ""))
 
 
 def check_koji(koji: Koji, table: Table) -> None:
