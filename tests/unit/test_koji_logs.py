@@ -78,6 +78,24 @@ def test_a_log_that_vanishes_and_comes_back_goes_on(hub: FakeHub, builder: KojiB
     assert read(make_job()) == "one\ntwo\n"
 
 
+def test_a_log_that_is_shorter_than_it_was_said_to_be(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:
+    """A builder that sends a part of a log again begins it anew for a moment."""
+
+    def shorten() -> None:
+        hub.children()["x86_64"].output["build.log"] = b"one\n"
+
+    def write() -> None:
+        hub.write("x86_64", "build.log", "one\ntwo\n")
+        hub.hook("after listTaskOutput", shorten)
+
+    hub.play(
+        hub.begin, write, lambda: None, partial(hub.write, "x86_64", "build.log", "two\n"), partial(hub.finish, "x86_64"),
+        partial(hub.finish, "i686"), hub.close,
+    )  # fmt: skip
+    builder.build(make_job())
+    assert read(make_job()) == "one\ntwo\n"
+
+
 def test_logs_are_called_as_our_own_builders_call_them(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:
     logs = ("mock_output.log", "state.log", "hw_info.log", "installed_pkgs.log", "dnf.librepo.log", "mock_config.log")
     hub.play(

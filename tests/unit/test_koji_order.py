@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+import requests
 
 from tproxy_rpms.builders import Job
 from tproxy_rpms.builders.koji import KojiBuilder
@@ -135,6 +136,21 @@ def test_a_run_that_was_killed_while_it_watched_goes_on(hub: FakeHub, builder: K
     builder.build(make_job())
     assert len(hub.list_parents()) == 1
     assert [path.name for path in make_job().results.iterdir()] == ["hello-1-1.x86_64.rpm"]
+
+
+@pytest.mark.parametrize(
+    "moment", ["before getTaskInfo", "before listTaskOutput", "before downloadTaskOutput", "before listRPMs"]
+)
+def test_a_hub_that_goes_away_meanwhile_loses_nothing(hub: FakeHub, builder: KojiBuilder, make_job: Jobs, moment: str) -> None:
+    def refuse() -> None:
+        raise requests.ConnectionError("[Errno 111] Connection refused")
+
+    hub.hook(moment, refuse)
+    with pytest.raises(KojiError, match="Connection refused") as caught:
+        builder.build(make_job())
+    assert "the next run finds them" in caught.value.hint
+    builder.build(make_job())
+    assert len(hub.list_parents()) == 1
 
 
 def test_what_was_left_half_written_by_a_killed_run_is_no_obstacle(

@@ -92,6 +92,11 @@ def test_paths_are_the_files_own_or_the_users_home(root: Path, monkeypatch: pyte
     assert koji.ca and koji.ca.resolve() == root / "ca.pem"
 
 
+def test_urls_are_the_same_with_a_slash_at_their_end(root: Path) -> None:
+    koji = read(root, TABLE.replace("kojihub", "kojihub/") + 'files = "https://koji.example.org/kojifiles/"\n' + CERTIFICATE)
+    assert (koji.hub, koji.files) == ("https://koji.example.org/kojihub", "https://koji.example.org/kojifiles")
+
+
 def test_a_profile_stands_for_hub_and_login(root: Path) -> None:
     assert read(root, '[koji]\ntarget = "el5"\nprofile = "shop"\n') == Koji(target="el5", profile="shop")
 
@@ -117,6 +122,8 @@ def test_a_profile_stands_for_hub_and_login(root: Path) -> None:
         (TABLE + CERTIFICATE + "patience = 0\n", "koji.patience: 0: minutes, 1 or more"),
         (TABLE + CERTIFICATE + 'patience = "long"\n', "koji.patience: must be a whole number"),
         (TABLE + CERTIFICATE + 'scratch = "yes"\n', "koji.scratch: must be true or false"),
+        (TABLE + CERTIFICATE + 'files = "/mnt/koji"\n', "koji.files: '/mnt/koji' is no URL"),
+        (TABLE + CERTIFICATE + 'files = "https://me:pw@koji.example.org/kojifiles"\n', "koji.files: "),
         (TABLE + CERTIFICATE + "scratsh = true\n", "koji.scratsh: unknown key; did you mean scratch?"),
     ],
 )

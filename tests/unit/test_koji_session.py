@@ -178,9 +178,8 @@ def test_each_way_to_be_turned_away_has_its_cure(
 
 
 def test_what_the_hub_says_meanwhile_is_told_as_ours(hub: FakeHub, table: Koji) -> None:
-    with pytest.raises(KojiError, match="GenericError: no file") as caught, open_session(table) as session:
+    with pytest.raises(KojiError, match="GenericError: no file"), open_session(table) as session:
         session.downloadTaskOutput(session.build("x", "t"), "build.log")
-    assert caught.value.exit_code == 34
 
 
 def test_without_the_library_its_extra_is_named(table: Koji, monkeypatch: pytest.MonkeyPatch) -> None:
