@@ -163,7 +163,7 @@ def test_what_has_failed_is_at_work_no_longer(hub: FakeHub, builder: KojiBuilder
 
 
 def test_an_interruption_of_the_waiting_itself_is_asked_about(
-    hub: FakeHub, builder: KojiBuilder, make_job: Jobs, press: Callable[[bool], None]
+    hub: FakeHub, builder: KojiBuilder, make_builder: Builders, make_job: Jobs, press: Callable[[bool], None]
 ) -> None:
     """doit -n 1 builds in the main thread, where the interruption arrives."""
 
@@ -176,6 +176,8 @@ def test_an_interruption_of_the_waiting_itself_is_asked_about(
         builder.build(make_job())
     assert ask(builder)[1] == "cancelled: hello: task 1"
     assert hub.newest.state == CANCELED
+    make_builder().build(make_job())  # which is not told of what the user has done himself
+    assert len(hub.list_parents()) == 2
 
 
 @pytest.mark.parametrize("interrupted", [True, False])

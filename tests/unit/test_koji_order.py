@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from threading import Barrier
 
+import koji
 import pytest
 import requests
 
@@ -16,6 +17,7 @@ from tproxy_rpms.builders.koji import KojiBuilder
 from tproxy_rpms.errors import BuildError, KojiError
 from tproxy_rpms.surroundings import Surroundings
 
+from .kojiclient import FakeSession
 from .kojifake import BUILDING, CANCELED, CLOSED, COMPLETE, FREE, FakeHub
 from .kojirpm import make_rpm, make_srpm
 
@@ -102,6 +104,19 @@ def test_half_an_upload_is_sent_again(hub: FakeHub, builder: KojiBuilder, make_j
         builder.build(make_job())
     builder.build(make_job())
     assert hub.count("uploadWrapper") == 2
+    assert hub.files[hub.newest.request[0]] == make_job().srpm.read_bytes()
+
+
+def test_a_hub_that_cannot_tell_of_an_upload_gets_it_again(
+    hub: FakeHub, builder: KojiBuilder, make_job: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upload under way is locked, and hubs before 1.27 know no SHA-256."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise koji.GenericError("Unsupported verify type: sha256")
+
+    monkeypatch.setattr(FakeSession, "checkUpload", refuse)
+    builder.build(make_job())
     assert hub.files[hub.newest.request[0]] == make_job().srpm.read_bytes()
 
 
@@ -204,6 +219,19 @@ def test_whoever_submits_second_watches_the_first_task(hub: FakeHub, make_builde
     assert len(hub.list_parents()) == 2
 
 
+def test_of_two_tasks_that_were_left_at_work_every_clone_watches_the_first(
+    hub: FakeHub, make_builder: Builders, make_job: Jobs, tmp_path: Path
+) -> None:
+    """A clone was killed between submitting and cancelling."""
+    die_watching(hub, make_builder("one"), make_job())
+    hub.add_task("build", owner=7, request=hub.newest.request)
+    for clone in ("one", "other", "third"):
+        builder = make_builder(clone)
+        job = make_job(logs=tmp_path / clone)
+        die_watching(hub, builder, job)
+        assert "task 1 " in (job.logs / "koji.log").read_text()
+
+
 def die_watching(hub: FakeHub, builder: KojiBuilder, job: Job) -> None:
     """Submit, and be killed when it comes to watching."""
     hub.hook("before getTaskChildren", kill)
@@ -224,14 +252,33 @@ def test_a_failure_is_told_once_for_each_arch_and_then_the_order_is_submitted_an
     assert len(hub.list_parents()) == 2
 
 
-def test_a_failure_that_nobody_has_seen_yet_is_told_by_the_next_run(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:
-    hub.hook("before getTaskChildren", kill)
-    with pytest.raises(Killed):
-        builder.build(make_job())
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_a_failure_that_nobody_has_seen_yet_is_told_by_the_next_run(
+    hub: FakeHub, builder: KojiBuilder, make_job: Jobs, cancelled: bool
+) -> None:
+    die_watching(hub, builder, make_job())
     hub.begin()
-    hub.fail("x86_64")
+    if cancelled:
+        hub.cancel(hub.newest)
+    else:
+        hub.fail("x86_64")
     with pytest.raises(BuildError, match=r"hello for x86_64"):
         builder.build(make_job())
+    assert len(hub.list_parents()) == 1
+    builder.build(make_job())
+    assert len(hub.list_parents()) == 2
+
+
+def test_what_fails_after_our_patience_has_ended_is_told_by_the_next_run(
+    hub: FakeHub, make_builder: Builders, make_job: Jobs
+) -> None:
+    hub.play()
+    with pytest.raises(KojiError, match="waits for a builder"):
+        make_builder(patience=1).build(make_job())
+    hub.begin()
+    hub.fail("x86_64")
+    with pytest.raises(BuildError, match="rpmbuild failed"):
+        make_builder(patience=1).build(make_job())
     assert len(hub.list_parents()) == 1
 
 
