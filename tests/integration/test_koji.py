@@ -1,5 +1,6 @@
 """Cuts by a real Koji: a private hub, its builder with the real mock, and the test distribution."""
 
+import copy
 import json
 import os
 import re
@@ -37,7 +38,7 @@ def make_chain(
     tmp_path: Path, koji_hub: KojiHub, koji_builder: KojiBuilder, distribution: Distribution, request: pytest.FixtureRequest
 ) -> Callable[..., Chain]:
     """Makes a project of the packages that are named, with a user and a target for this test."""
-    name = request.node.name.replace("test_", "").replace("_", "-")[:40]
+    name = re.sub(r"[^a-z]+", "-", request.node.name.removeprefix("test_").lower()).strip("-")
 
     def make(*packages: str, folder: str = "project") -> Chain:
         return Chain(tmp_path / folder, koji_hub, distribution, name=name, packages=packages)
@@ -55,15 +56,24 @@ def cut(
     return chain
 
 
-def wait_until(true: Callable[[], bool], *, seconds: float = 120) -> None:
+def wait_for_state(chain: Chain, *states: int, method: str = "build", seconds: float = 300) -> None:
     end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
+    while not has_state(chain, *states, method=method):
+        tasks = [{key: task[key] for key in ("id", "method", "state", "host_id")} for task in chain.hub.admin.listTasks({})]
+        assert time.monotonic() < end, f"{tasks}\n{chain.hub.logs[-5000:]}"
         time.sleep(0.3)
 
 
-def has_state(chain: Chain, *states: int, method: str = "build") -> Callable[[], bool]:
-    return lambda: any(task["state"] in states for task in chain.tasks(method))
+def has_state(chain: Chain, *states: int, method: str = "build") -> bool:
+    return any(task["state"] in states for task in chain.tasks(method))
+
+
+def copy_chain(chain: Chain, folder: Path) -> Chain:
+    """Return another clone of a project."""
+    shutil.copytree(chain.folder, folder, ignore=shutil.ignore_patterns("build", ".doit*"))
+    clone = copy.copy(chain)
+    clone.folder = folder
+    return clone
 
 
 def digests(chain: Chain) -> dict[str, str]:
@@ -111,9 +121,7 @@ def test_the_record_names_hub_tasks_builder_and_roots(cut: Chain) -> None:
 
 
 def test_another_clone_takes_the_same_tasks(cut: Chain, tmp_path: Path) -> None:
-    shutil.copytree(cut.folder, tmp_path / "clone", ignore=shutil.ignore_patterns("build", ".doit*"))
-    clone = Chain.__new__(Chain)
-    clone.__dict__.update(cut.__dict__ | {"folder": tmp_path / "clone"})
+    clone = copy_chain(cut, tmp_path / "clone")
     clone.doit()
     assert digests(clone) == digests(cut)
     assert len(cut.tasks()) == 3
@@ -132,12 +140,30 @@ def test_one_side_is_built_by_koji_the_other_here(cut: Chain) -> None:
     assert "koji" in json.dumps(verdict["varied"]) and "mock" in json.dumps(verdict["varied"])
 
 
+def test_a_cut_of_koji_is_made_again_here(cut: Chain) -> None:
+    record = cut.cut / "record" / "chain.intoto.json"
+    said = cut.doit("rebuild", str(record), status=16)
+    assert "Koji has built it" in said and "--builder=mock" in said
+    assert re.search(r"all \d+ files are the same bytes", cut.doit("rebuild", "--builder=mock", "-n", "2", str(record)))
+
+
+def test_what_the_hub_has_cleared_away_is_taken_from_where_it_keeps_builds(cut: Chain, tmp_path: Path) -> None:
+    clone = copy_chain(cut, tmp_path / "clone")
+    for task in cut.tasks("buildArch"):
+        shutil.rmtree(cut.hub.topdir / "work" / "tasks" / str(task["id"] % 10000) / str(task["id"]), ignore_errors=True)
+    assert "koji.files" in clone.doit("rpm:first:x86_64", status=36)
+    clone.write_release(more=f'files = "{cut.hub.files_url}"')
+    clone.doit()
+    assert digests(clone) == digests(cut)
+    assert "gcc -O2 -o second second.c" in (clone.cut / "logs" / "second-i386" / "build.log").read_text()
+
+
 def test_a_killed_run_is_gone_on_with(make_chain: Callable[..., Chain]) -> None:
     chain = make_chain("first")
     process = chain.start()
-    wait_until(has_state(chain, OPEN))
+    wait_for_state(chain, OPEN)
     end(process, signal.SIGKILL)
-    assert has_state(chain, *ACTIVE)()
+    assert has_state(chain, *ACTIVE)
     chain.doit()
     assert [task["state"] for task in chain.tasks()] == [CLOSED]
     assert len(digests(chain)) == 2
@@ -146,7 +172,7 @@ def test_a_killed_run_is_gone_on_with(make_chain: Callable[..., Chain]) -> None:
 def test_a_hub_that_is_restarted_is_waited_for(make_chain: Callable[..., Chain]) -> None:
     chain = make_chain("first")
     process = chain.start()
-    wait_until(has_state(chain, OPEN, method="buildArch"))
+    wait_for_state(chain, OPEN, method="buildArch")
     chain.hub.stop()
     time.sleep(5)
     chain.hub.start()
@@ -158,13 +184,16 @@ def test_a_hub_that_is_restarted_is_waited_for(make_chain: Callable[..., Chain])
 def test_ctrl_c_leaves_the_task_and_a_second_cancels_it(make_chain: Callable[..., Chain]) -> None:
     chain = make_chain("first")
     process = chain.start()
-    wait_until(has_state(chain, OPEN))
+    wait_for_state(chain, OPEN)
     output = end(process, signal.SIGINT)
     assert "first: task" in output and "Ctrl-C once more" in output, output
-    assert has_state(chain, *ACTIVE)()
+    assert has_state(chain, *ACTIVE)
     process = chain.start()
-    wait_until(lambda: bool(list((chain.cut / "logs" / "first-x86_64").glob("koji.log"))), seconds=60)
-    time.sleep(6)
+    log = chain.cut / "logs" / "first-x86_64" / "koji.log"
+    log.unlink()
+    while not log.is_file() or "found task" not in log.read_text():
+        assert process.poll() is None
+        time.sleep(0.3)
     os.killpg(process.pid, signal.SIGINT)
     time.sleep(2)
     output = end(process, signal.SIGINT)
@@ -179,14 +208,12 @@ def test_an_arch_that_fails(make_chain: Callable[..., Chain], koji_builder: Koji
     koji_builder.build_arch_can_fail = True
     koji_builder.restart()
     chain = make_chain("second")
-    chain.write_spec("first", "")
     broken = (
         "case %{_target_cpu} in i?86) echo 'cc: error: a brick is missing'; exit 3;; esac\necho '#define WORD \"w\"' > first.h"
     )
     spec = (chain.folder / "specs" / "second.spec.j2").read_text()
     spec = spec.replace("BuildRequires: first = 1.0\n", "").replace("gcc -O2", f"{broken}\ngcc -I. -O2")
     chain.write_spec("second", spec)
-    (chain.folder / "specs" / "first.spec.j2").unlink()
     chain.write_release(more=f"scratch = {str(scratch).lower()}")
     output = chain.doit(status=20)
     assert "error: a brick is missing" in output and re.search(r"task \d+ on builder of http", output), output

@@ -49,15 +49,15 @@ class KojiBuilder:
         """Which target of which hub; what its tags hold, only the hub knows."""
         return {"hub": self.koji.hub or f"profile {self.koji.profile}", "target": self.koji.target}
 
-    def make_root(self, arch: Arch, *, log: Path) -> tuple[Path, ...]:
-        """Look whether the target can build for an arch, and return what it is made of: tags, repositories, groups, extras.
+    def make_root(self, arch: Arch, *, log: Path) -> tuple[Path, ...]:  # noqa: ARG002  # the protocol's signature
+        """Look whether the target can build for the arches, and return what it is made of: tags, repositories, groups, extras.
 
         Koji makes a root for each build, from the repository of the target's build tag.
         """
         log.parent.mkdir(parents=True, exist_ok=True)
         with open_session(self.koji) as session:
             target = read_target(session, self.koji.target)
-        target.require(arch)
+        target.require(self.release.arches, scratch=self.koji.scratch)
         listing = log.with_suffix(".koji.json")
         write_json(listing, asdict(target))
         log.write_text(f"{self.koji.target}: built from {target.build_tag} into {target.dest_tag}\n")

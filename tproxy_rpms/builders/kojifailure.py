@@ -44,6 +44,7 @@ SYMPTOMS: tuple[tuple[str, str, str], ...] = (
     (r"[Rr]epo request|waitrepo|for a new .* repo|no repo|Unsuccessfully waited",
      "the target's repository was not made anew in time",
      "see `koji list-tasks --method=newRepo`, and whether kojira runs; koji regen-repo BUILD_TAG"),
+    (r"^kojid failed", "Koji's builder itself has failed", "see kojid.log there; the same command submits the build anew"),
     (r"BuildrootError|could not init mock buildroot", "the build root could not be made", "the end of root.log tells why"),
 )  # fmt: skip
 

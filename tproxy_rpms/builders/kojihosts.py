@@ -43,10 +43,11 @@ class Host:
         return f"{self.name} is ready"
 
 
-def list_hosts(session: Any, arch: str, channel: int | str = "default") -> Iterator[Host]:
-    """Yield the builders of a channel that build for an arch, as the hub calls it: `i386` for all of ix86, `noarch` for any."""
+def list_hosts(session: Any, arch: str, channel: int | str | None = None) -> Iterator[Host]:
+    """Yield the builders of a channel, or of all, for an arch in the hub's words: `i386` is all of ix86, `noarch` any."""
     for host in session.listHosts(arches=None if arch == "noarch" else [arch], channelID=channel):
-        seen = session.getLastHostUpdate(host["id"], ts=True)
+        # One more call a host: the others of a large hub are not asked.
+        seen = session.getLastHostUpdate(host["id"], ts=True) if host["enabled"] else None
         yield Host(
             name=str(host["name"]),
             enabled=bool(host["enabled"]),
@@ -57,7 +58,7 @@ def list_hosts(session: Any, arch: str, channel: int | str = "default") -> Itera
         )
 
 
-def describe_hosts(session: Any, arch: str, channel: int | str = "default") -> str:
+def describe_hosts(session: Any, arch: str, channel: int | str | None = None) -> str:
     """Return in one line who could build for an arch, and why nobody does."""
     hosts = list(list_hosts(session, arch, channel))
     return "; ".join(map(str, hosts)) if hosts else f"no builder of the hub builds for {arch} in its channel"

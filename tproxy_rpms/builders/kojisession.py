@@ -4,7 +4,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -64,7 +64,8 @@ def load_koji() -> Any:
 
 def read_access(table: Koji) -> Access:
     """Return what a release's koji table comes to. Raises UserError for a profile that is not there, or no way to log in."""
-    koji, profile = load_koji(), {}
+    koji = load_koji()
+    profile: Mapping[str, Any] = {}
     if table.profile:
         try:
             profile = koji.read_config(table.profile)
@@ -85,7 +86,7 @@ def read_access(table: Koji) -> Access:
         login=given,
         files=table.files or str(profile.get("topurl") or ""),
         certificate=certificate,
-        ca=table.ca or as_path(profile.get("serverca")),
+        ca=find_ca(table, profile),
         principal=table.principal or str(profile.get("principal") or ""),
         keytab=table.keytab or as_path(profile.get("keytab")),
         user=table.user,
@@ -93,18 +94,35 @@ def read_access(table: Koji) -> Access:
     )
 
 
+def find_ca(table: Koji, profile: Mapping[str, Any]) -> Path | None:
+    """Return the file of who vouches for the hub. Raises UserError if the release names one that is not there.
+
+    A profile always names one, be it there or not: koji.conf's own default.
+    """
+    if table.ca and not table.ca.is_file():
+        raise UserError(f"koji.ca: {table.ca}: no such file", hint="name the certificate of who vouches for the hub")
+    known = table.ca or as_path(profile.get("serverca"))
+    return known if known and known.is_file() else None
+
+
 def as_path(value: object) -> Path | None:
     """Return a path of koji.conf, or None."""
     return Path(str(value)).expanduser() if value else None
 
 
-def read_secret(path: Path | None, key: str) -> str:
-    """Return the text of a file that only its owner can read. Raises UserError for any other."""
+def require_secret(path: Path | None, key: str) -> Path:
+    """Return the path of a file that only its owner can read. Raises UserError for any other."""
     if path is None or not path.is_file():
         raise UserError(f"koji.{key}: {path or 'missing'}: no such file", hint="name the file, and let only its owner read it")
-    mode = path.stat().st_mode
-    if stat.S_IMODE(mode) & 0o077:
-        raise UserError(f"koji.{key}: {path} can be read by others (mode {stat.S_IMODE(mode):o})", hint=f"chmod 600 {path}")
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise UserError(f"koji.{key}: {path} can be read by others (mode {mode:o})", hint=f"chmod 600 {path}")
+    return path
+
+
+def read_secret(path: Path | None, key: str) -> str:
+    """Return the text of a file that only its owner can read. Raises UserError for any other."""
+    path = require_secret(path, key)
     try:
         return path.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -143,7 +161,7 @@ def log_in(access: Access) -> Any:
     koji = load_koji()
     options: dict[str, Any] = {"timeout": TIMEOUT, "max_retries": FIRST_TRIES, "retry_interval": FIRST_PAUSE, "anon_retry": True}
     options |= {"use_fast_upload": True, "offline_retry": False}
-    if access.ca and access.ca.is_file():
+    if access.ca:
         options["serverca"] = str(access.ca)
     if access.login == "password":
         options |= {"user": access.user, "password": read_secret(access.password_file, "password_file")}
@@ -155,7 +173,7 @@ def log_in(access: Access) -> Any:
             raise KojiError(f"{access.certificate}: certificate expired", hint=CURES[0][1])
         session.ssl_login(str(access.certificate), None, options.get("serverca"))
     elif access.login == "kerberos":
-        keytab = os.fspath(access.keytab) if access.keytab else None
+        keytab = os.fspath(require_secret(access.keytab, "keytab")) if access.keytab else None
         session.gssapi_login(principal=access.principal or None, keytab=keytab)
     else:
         session.login()

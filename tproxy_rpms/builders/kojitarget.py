@@ -1,9 +1,10 @@
 """A build target of a Koji hub: what its roots are made of, where its builds go, and whether it can build a release."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tproxy_rpms.builders.kojisession import load_koji
 from tproxy_rpms.errors import KojiError
 from tproxy_rpms.release.model import RPM_ARCH, Arch
 
@@ -31,16 +32,26 @@ class KojiTarget:
     extra: Mapping[str, Any]
     repo: int
 
-    def require(self, arch: Arch) -> None:
-        """Raise KojiError unless the build tag has an arch by the name that gives our packages theirs."""
-        if RPM_ARCH[arch] in self.arches:
-            return
-        have = " ".join(self.arches) or "none"
-        wanted = " ".join(dict.fromkeys([*(one for one in self.arches if one not in ("i386", "i586")), RPM_ARCH[arch]]))
-        raise KojiError(
-            f"{self.build_tag}: the arches of the build tag of {self.name} are {have}; {arch} takes {RPM_ARCH[arch]}",
-            hint=f"koji edit-tag --arches='{wanted}' {self.build_tag}",
-        )
+    def list_lacking(self, arches: Iterable[Arch], *, scratch: bool) -> tuple[str, ...]:
+        """Return the arches, in rpm's words, that builds of the target would not be for.
+
+        The build tag's word is the packages': `i386` there makes packages for i386. Scratch builds say the word themselves.
+        """
+        canon = load_koji().canonArch if scratch else str
+        have = {canon(arch) for arch in self.arches}
+        return tuple(RPM_ARCH[arch] for arch in arches if canon(RPM_ARCH[arch]) not in have)
+
+    def require(self, arches: Iterable[Arch], *, scratch: bool) -> None:
+        """Raise KojiError if the target cannot build for all of these arches."""
+        arches = tuple(arches)
+        lacking = self.list_lacking(arches, scratch=scratch)
+        if lacking:
+            wanted = " ".join(RPM_ARCH[arch] for arch in arches)
+            raise KojiError(
+                f"{self.build_tag}, the build tag of {self.name}, has the arches {' '.join(self.arches) or 'none'}; "
+                f"the release takes {' '.join(lacking)}",
+                hint=f"koji edit-tag --arches='{wanted}' {self.build_tag}",
+            )
 
 
 def read_target(session: Any, name: str) -> KojiTarget:

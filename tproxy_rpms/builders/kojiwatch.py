@@ -152,8 +152,11 @@ class Watch:
         koji = load_koji()
         try:
             result = self.session.getTaskResult(task)
-        except (koji.GenericError, koji.xmlrpcplus.Fault) as error:
+        except koji.GenericError as error:
             return f"{type(error).__name__}: {error}"
+        except koji.xmlrpcplus.Fault as error:  # what kojid itself has stumbled over comes as a traceback
+            last = (str(error.faultString).strip().splitlines() or [""])[-1]
+            return f"kojid failed: {last}"
         return str(result)
 
 

@@ -93,7 +93,12 @@ class Cut:
             raise UserError(
                 f"--builder={name}: there is no such builder{suggest(name, BUILDERS)}", hint=f"one of {', '.join(BUILDERS)}"
             )
-        return replace(self, release=replace(self.release, builder=name))
+        return self.others.setdefault(name, replace(self, release=replace(self.release, builder=name)))
+
+    @cached_property
+    def others(self) -> "dict[str, Cut]":
+        """The cuts by other builders that were asked for in this run, each by its builder's name."""
+        return {}
 
     @property
     def signatory(self) -> "Signatory":

@@ -1,7 +1,7 @@
 """What an interrupted run still has to do: end its mocks, which would outlive it, and ask whether Koji is to go on."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from tproxy_rpms.builders.mockprocess import end_mocks, find_mocks
@@ -9,7 +9,7 @@ from tproxy_rpms.errors import TproxyError
 from tproxy_rpms.tasks.observe import list_stages
 
 if TYPE_CHECKING:
-    from tproxy_rpms.builders import Builder
+    from tproxy_rpms.builders import Builder, Remote
 
 # Seconds in which a second Ctrl-C cancels what goes on elsewhere.
 SECOND_THOUGHTS = 5
@@ -28,30 +28,29 @@ def end_builds(tell: Callable[[str], None]) -> None:
                 tell("mock is still at work: sudo pkill mock")
 
 
-def ask_about_remote(builder: "Builder", tell: Callable[[str], None]) -> None:
-    """Leave the builds of a builder elsewhere at work; cancel them if the user interrupts once more within a few seconds."""
+def ask_about_remote(builders: Iterable["Builder"], tell: Callable[[str], None]) -> None:
+    """Leave the builds of builders elsewhere at work; cancel them if the user interrupts once more within a few seconds."""
     from tproxy_rpms.builders import Remote
 
-    running = builder.list_running() if isinstance(builder, Remote) else ()
-    if not isinstance(builder, Remote) or not running:
+    remotes = [builder for builder in builders if isinstance(builder, Remote) and builder.list_running()]
+    if not remotes:
         return
+    running = ", ".join(one for remote in remotes for one in remote.list_running())
     try:
         tell(
-            f"at work elsewhere: {', '.join(running)}; they go on, and the same command goes on watching. "
+            f"at work elsewhere: {running}; they go on, and the same command goes on watching. "
             f"Ctrl-C once more within {SECOND_THOUGHTS} seconds cancels them"
         )
         time.sleep(SECOND_THOUGHTS)
     except KeyboardInterrupt:
-        cancel(builder, tell)
+        for remote in remotes:
+            cancel(remote, tell)
 
 
-def cancel(builder: "Builder", tell: Callable[[str], None]) -> None:
+def cancel(remote: "Remote", tell: Callable[[str], None]) -> None:
     """Cancel the builds that are this clone's own, and say which."""
-    from tproxy_rpms.builders import Remote
-
-    assert isinstance(builder, Remote)
     try:
-        cancelled = builder.cancel_running()
+        cancelled = remote.cancel_running()
     except TproxyError as error:
         tell(f"could not be cancelled: {error}")
         return

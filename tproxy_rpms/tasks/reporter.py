@@ -125,7 +125,7 @@ class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no ty
         from tproxy_rpms.tasks.interruption import ask_about_remote, end_builds
 
         end_builds(self.line)
-        ask_about_remote(self.cut.builder, self.line)
+        ask_about_remote([one.builder for one in (self.cut, *self.cut.others.values())], self.line)
 
     def tell_closing(self) -> None:
         """Write the table of what took longest, if the release's steps did."""

@@ -111,12 +111,13 @@ def compare_second(cut: Cut, package: Package, arch: Arch, builder: str = "") ->
     variation = vary_job(cut, other, package, arch)
     second = build_second(cut, other, package, variation)
     surroundings = (replace(variation.first, jobs=read_origin(cut.origin(package, arch)).jobs or None), variation.second)
+    varied = list_varied(*surroundings)
     return Report(
         package=package.name,
         arch=arch,
         comparisons=compare_sets(find_first(cut, package, arch), second, surroundings=surroundings),
-        varied=list_varied(*surroundings),
-        kept=variation.kept,
+        varied=varied,
+        kept={name: why for name, why in variation.kept.items() if name not in varied},
     ), second
 
 

@@ -99,11 +99,10 @@ def identify(cut: Cut, package: Package, arch: Arch) -> "Inputs | None":
 
 def why_unknown(cut: Cut) -> str:
     """Return why nobody can tell beforehand what goes into a build."""
-    from tproxy_rpms.builders import Locker
+    from tproxy_rpms.builders import Remote
 
-    return (
-        "the build roots are not locked (doit lock)" if isinstance(cut.builder, Locker) else "what build roots hold, is not known"
-    )
+    elsewhere = isinstance(cut.builder, Remote)
+    return "what build roots elsewhere hold, nobody can tell" if elsewhere else "the build roots are not locked (doit lock)"
 
 
 def make_job(cut: Cut, package: Package, arch: Arch) -> "Job":
