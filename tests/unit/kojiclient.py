@@ -146,7 +146,9 @@ class FakeSession:
         if self.hub.damaged.get(name, 0):
             self.hub.damaged[name] -= 1
             data = data[:-1] + bytes([data[-1] ^ 1])
-        return data if size < 0 else data[:size]
+        data = data if size < 0 else data[:size]
+        self.hub.sent[name] = self.hub.sent.get(name, 0) + len(data)
+        return data
 
     # Builds, tags and repositories
 
@@ -205,7 +207,7 @@ class FakeSession:
     def listHosts(self, arches: list[str] | None = None, channelID: int | str | None = None) -> list[dict[str, Any]]:
         pattern = rf"\b({'|'.join(arches)})\b" if arches else ""
         channel = {"default": 1}.get(str(channelID), channelID)
-        return [one for one in self.hub.hosts if re.search(pattern, str(one["arches"])) and one["channel"] == channel]
+        return [one for one in self.hub.hosts if re.search(pattern, str(one["arches"])) and channel in (None, one["channel"])]
 
     def getLastHostUpdate(self, host: int, ts: bool = False) -> float | None:
         seen = next(one["seen"] for one in self.hub.hosts if one["id"] == host)

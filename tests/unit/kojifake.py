@@ -108,6 +108,7 @@ class FakeHub:
                 "capacity": 2.0, "channel": 1, "seen": 0.0,
             },
         ]  # fmt: skip
+        self.sent: dict[str, int] = {}  # file → bytes that were downloaded of it
         self.damaged: dict[str, int] = {}  # file → how often it comes with a bit turned
         self.files_of: Callable[[str, str], dict[str, bytes]] = self.make_rpms
         self.calls: list[str] = []

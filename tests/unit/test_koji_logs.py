@@ -42,6 +42,7 @@ def test_a_large_log_comes_in_parts(hub: FakeHub, builder: KojiBuilder, make_job
     )  # fmt: skip
     builder.build(make_job())
     assert read(make_job()) == whole + "end\n"
+    assert hub.sent["build.log"] == len(whole) + 4
 
 
 def test_what_grows_between_looking_and_reading_comes_the_next_time(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:

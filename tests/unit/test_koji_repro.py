@@ -1,7 +1,10 @@
 """One side built here and the other in Koji: the strongest variation there is; and what else of the tasks knows Koji."""
 
+import io
 import os
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,7 @@ import pytest
 
 from tproxy_rpms.builders import Job, Result, Variation, create_builder
 from tproxy_rpms.builders.output import finish_rpms, start_logs
-from tproxy_rpms.errors import DifferentError, KojiError, UserError
+from tproxy_rpms.errors import BuildError, DifferentError, KojiError, UserError
 from tproxy_rpms.publish.origin import read_origin
 from tproxy_rpms.release.koji import Koji
 from tproxy_rpms.release.model import Package, Release
@@ -21,11 +24,12 @@ from tproxy_rpms.surroundings import Surroundings
 from tproxy_rpms.tasks import configure_doit
 from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.observe import watch_root
+from tproxy_rpms.tasks.reporter import LineReporter
 from tproxy_rpms.tasks.repro import PARAMS, judge
 from tproxy_rpms.tasks.rpm import build, make_job
 
 from ..conftest import make_release
-from .kojifake import FakeHub
+from .kojifake import CANCELED, FakeHub
 from .kojirpm import make_rpm, make_srpm
 
 HERE = Surroundings(directory="/builddir", host="here", user="builder")
@@ -189,7 +193,7 @@ def test_a_target_that_cannot_build_the_arch_is_told_before_anything_is_sent(
     cut = make_cut("chroot")
     build_first(cut)
     hub.tags[2]["arches"] = "x86_64"
-    with pytest.raises(KojiError, match="i386 takes i686"):
+    with pytest.raises(KojiError, match="the release takes i686"):
         compare(cut, "koji", arch="i386")
     assert (hub.files, hub.tasks) == ({}, {})
 
@@ -210,7 +214,7 @@ def test_the_release_itself_builds_in_koji(
     assert (origin.origin, origin.fingerprint, origin.jobs, bool(origin.started)) == ("built", "", 0, True)
     told = capsys.readouterr().out
     assert "task 1 of https://koji.example.org/kojihub" in told
-    assert "what build roots hold, is not known" in told and "doit lock" not in told
+    assert "what build roots elsewhere hold, nobody can tell" in told and "doit lock" not in told
 
 
 def test_how_many_jobs_a_build_has_the_builder_elsewhere_decides(local: LocalBuilder, make_cut: Callable[..., Cut]) -> None:
@@ -230,3 +234,50 @@ def test_all_builds_elsewhere_are_waited_for_at_once(
     packages = {name: Package(name=name, spec=name, sources=()) for name in ("one", "two", "three")}
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
     assert configure_doit(make_cut(builder, packages=packages))["num_process"] == workers
+
+
+@pytest.mark.parametrize(("first", "second"), [("chroot", "koji"), ("koji", "mock"), ("koji", "")])
+def test_nothing_is_both_varied_and_kept(
+    hub: FakeHub,
+    local: LocalBuilder,
+    make_cut: Callable[..., Cut],
+    first: str,
+    second: str,
+) -> None:
+    cut = make_cut(first)
+    build_first(cut)
+    report = compare(cut, second)
+    assert not set(report.varied) & set(report.kept)
+
+
+def test_a_second_build_elsewhere_can_be_cancelled_too(
+    hub: FakeHub, local: LocalBuilder, make_cut: Callable[..., Cut], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The release itself is built here: its own builder knows nothing of Koji."""
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    cut = make_cut("chroot")
+    build_first(cut)
+    monkeypatch.setattr(LineReporter, "cut", cut, raising=False)
+    reporter = LineReporter(io.StringIO(), {})
+    hub.play()
+    waiting, go_on = threading.Event(), threading.Event()
+    hub.hook("before getTaskChildren", lambda: (waiting.set(), go_on.wait(20)))
+    monkeypatch.setattr("tproxy_rpms.tasks.interruption.time.sleep", interrupt)
+    with ThreadPoolExecutor(1) as pool:
+        made = pool.submit(compare, cut, "koji")
+        try:
+            assert waiting.wait(20)
+            with pytest.raises(KeyboardInterrupt):
+                try:
+                    raise KeyboardInterrupt
+                finally:
+                    reporter.complete_run()
+            assert hub.newest.state == CANCELED
+        finally:
+            go_on.set()
+            hub.works = True
+    assert isinstance(made.exception(), BuildError)
+    assert "cancelled: hello: task 1" in reporter.outstream.getvalue()

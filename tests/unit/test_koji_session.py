@@ -18,6 +18,10 @@ from .kojiclient import FakeSession
 from .kojifake import URL, FakeHub
 
 
+# The secret of each way to log in.
+WAYS = {"certificate": "certificate", "password_file": "password", "keytab": "kerberos"}
+
+
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """Who makes certificates here."""
@@ -108,22 +112,28 @@ def test_a_file_that_holds_no_certificate(hub: FakeHub, table: Koji, tmp_path: P
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
-@pytest.mark.parametrize("key", ["certificate", "password_file"])
+@pytest.mark.parametrize("key", ["certificate", "password_file", "keytab"])
 def test_a_secret_that_others_can_read_is_refused(hub: FakeHub, table: Koji, tmp_path: Path, key: str, mode: int) -> None:
     path = tmp_path / "open"
     path.write_text("secret")
     path.chmod(mode)
-    changes = {"login": "password" if key == "password_file" else key, key: path}
+    changes = {"login": WAYS[key], key: path}
     message, hint = message_of(replace(table, **changes), UserError)  # type: ignore[arg-type]  # each is its field's type
     assert message == f"koji.{key}: {path} can be read by others (mode {mode:o})"
     assert hint == f"chmod 600 {path}"
 
 
-@pytest.mark.parametrize("key", ["certificate", "password_file"])
+@pytest.mark.parametrize("key", ["certificate", "password_file", "keytab"])
 def test_a_secret_that_is_not_there(hub: FakeHub, table: Koji, tmp_path: Path, key: str) -> None:
-    changes = {"login": "password" if key == "password_file" else key, key: tmp_path / "none"}
+    changes = {"login": WAYS[key], key: tmp_path / "none"}
     message, _ = message_of(replace(table, **changes), UserError)  # type: ignore[arg-type]  # each is its field's type
     assert message == f"koji.{key}: {tmp_path / 'none'}: no such file"
+
+
+def test_who_vouches_for_the_hub_is_not_there(hub: FakeHub, table: Koji, tmp_path: Path) -> None:
+    """Without a word, the host's own authorities would be asked."""
+    message, _ = message_of(replace(table, ca=tmp_path / "none"), UserError)
+    assert message == f"koji.ca: {tmp_path / 'none'}: no such file"
 
 
 def test_a_secret_that_is_no_text(hub: FakeHub, table: Koji, tmp_path: Path) -> None:
@@ -139,10 +149,12 @@ def test_a_wrong_password(hub: FakeHub, table: Koji, tmp_path: Path) -> None:
     assert "password_file" in hint and "guessed" not in message + hint
 
 
-def test_kerberos_takes_principal_and_keytab_or_the_ticket_that_is_there(hub: FakeHub, table: Koji) -> None:
+def test_kerberos_takes_principal_and_keytab_or_the_ticket_that_is_there(hub: FakeHub, table: Koji, tmp_path: Path) -> None:
     kerberos = replace(table, login="kerberos", user="", password_file=None)
-    with open_session(replace(kerberos, principal="me@EXAMPLE.ORG", keytab=Path("/etc/me.keytab"))) as session:
-        assert session.logins == [("kerberos", "me@EXAMPLE.ORG", "/etc/me.keytab")]
+    keytab = tmp_path / "me.keytab"
+    keytab.touch(0o600)
+    with open_session(replace(kerberos, principal="me@EXAMPLE.ORG", keytab=keytab)) as session:
+        assert session.logins == [("kerberos", "me@EXAMPLE.ORG", str(keytab))]
     with open_session(kerberos) as session:
         assert session.logins == [("kerberos", None, None)]
 
@@ -212,11 +224,11 @@ def make_table() -> Callable[..., Koji]:
 def test_a_profile_logs_in_by_kerberos_where_it_has_no_certificate(
     hub: FakeHub, home: Path, make_table: Callable[..., Koji], authtype: str
 ) -> None:
-    write_profile(
-        home, server=URL, principal="me@EXAMPLE.ORG", keytab="/etc/me.keytab", **{"authtype": authtype} if authtype else {}
-    )
+    keytab = home / "me.keytab"
+    keytab.touch(0o600)
+    write_profile(home, server=URL, principal="me@EXAMPLE.ORG", keytab=keytab, **{"authtype": authtype} if authtype else {})
     with open_session(make_table()) as session:
-        assert session.logins == [("kerberos", "me@EXAMPLE.ORG", "/etc/me.keytab")]
+        assert session.logins == [("kerberos", "me@EXAMPLE.ORG", str(keytab))]
 
 
 def test_a_profile_whose_certificate_lies_where_kojis_client_keeps_it(

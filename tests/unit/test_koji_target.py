@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,23 +44,33 @@ def test_a_target_that_is_not_there_is_told_with_those_that_are(hub: FakeHub, ma
 
 
 @pytest.mark.parametrize(
-    ("arches", "said", "cure"),
+    ("arches", "scratch", "lacking"),
     [
-        ("x86_64", "are x86_64; i386 takes i686", "koji edit-tag --arches='x86_64 i686' t-build"),
-        ("x86_64 i386", "are x86_64 i386; i386 takes i686", "koji edit-tag --arches='x86_64 i686' t-build"),
-        ("", "are none; i386 takes i686", "koji edit-tag --arches='i686' t-build"),
-        ("ppc64 x86_64", "are ppc64 x86_64; i386 takes i686", "koji edit-tag --arches='ppc64 x86_64 i686' t-build"),
+        ("x86_64", False, "i686"), ("x86_64 i386", False, "i686"), ("", False, "x86_64 i686"), ("ppc64 i686", False, "x86_64"),
+        ("x86_64", True, "i686"), ("", True, "x86_64 i686"),
     ],
-)
+)  # fmt: skip
 def test_a_build_tag_that_lacks_an_arch(
-    hub: FakeHub, builder: KojiBuilder, tmp_path: Path, arches: str, said: str, cure: str
+    hub: FakeHub, make_builder: Builders, tmp_path: Path, arches: str, scratch: bool, lacking: str
 ) -> None:
     hub.tags[2]["arches"] = arches
-    with pytest.raises(KojiError, match=f"the arches of the build tag of t {said}") as caught:
-        builder.make_root("i386", log=tmp_path / "root.log")
-    assert caught.value.hint == cure
-    if "x86_64" in arches:
-        assert builder.make_root("x86_64", log=tmp_path / "root.log")
+    for arch in ("x86_64", "i386"):  # one task builds for both
+        with pytest.raises(KojiError) as caught:
+            make_builder(scratch=scratch).make_root(arch, log=tmp_path / "root.log")
+        said = f"t-build, the build tag of t, has the arches {arches or 'none'}; the release takes {lacking}"
+        assert caught.value.message == said
+        assert caught.value.hint == "koji edit-tag --arches='x86_64 i686' t-build"
+
+
+def test_scratch_builds_say_themselves_which_ix86_they_are_for(hub: FakeHub, make_builder: Builders, tmp_path: Path) -> None:
+    hub.tags[2]["arches"] = "x86_64 i386"
+    assert make_builder(scratch=True).make_root("i386", log=tmp_path / "root.log")
+
+
+def test_only_the_releases_own_arches_are_asked_for(hub: FakeHub, builder: KojiBuilder, tmp_path: Path) -> None:
+    hub.tags[2]["arches"] = "x86_64"
+    one = replace(builder, release=replace(builder.release, arches=("x86_64",)))
+    assert one.make_root("x86_64", log=tmp_path / "root.log")
 
 
 def test_a_root_is_another_one_for_another_target_or_hub(make_builder: Builders) -> None:
