@@ -17,7 +17,6 @@ from ..integration.kojicertificates import Authority
 from .kojiclient import FakeSession
 from .kojifake import URL, FakeHub
 
-
 # The secret of each way to log in.
 WAYS = {"certificate": "certificate", "password_file": "password", "keytab": "kerberos"}
 
