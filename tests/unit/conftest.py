@@ -1,11 +1,14 @@
-"""What unit tests share: a Koji hub in this process, and a builder that knows no other."""
+"""What unit tests share: a Koji hub in this process, and a builder that knows no other.
+
+Koji's library is loaded by who asks for these: all other tests run without it.
+"""
 
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,14 +17,18 @@ from tproxy_rpms.builders.koji import KojiBuilder, create
 from tproxy_rpms.release.koji import Koji
 
 from ..conftest import make_release
-from .kojiclient import connect
-from .kojifake import URL, Clock, FakeHub
 from .kojirpm import make_srpm
+
+if TYPE_CHECKING:
+    from .kojifake import FakeHub
 
 
 @pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHub:
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "FakeHub":
     """A hub that answers every session of koji's library; nobody really sleeps while waiting for it."""
+    from .kojiclient import connect
+    from .kojifake import Clock, FakeHub
+
     clock = Clock()
     for name, module in list(sys.modules.items()):
         if name.startswith("tproxy_rpms.builders.koji") and getattr(module, "time", None) is time:
@@ -35,6 +42,8 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHub:
 @pytest.fixture
 def table(tmp_path: Path) -> Koji:
     """How a release names the hub."""
+    from .kojifake import URL
+
     password = tmp_path / "password"
     password.touch(0o600)
     password.write_text("secret\n")
@@ -42,7 +51,7 @@ def table(tmp_path: Path) -> Koji:
 
 
 @pytest.fixture
-def make_builder(hub: FakeHub, table: Koji, tmp_path: Path) -> Callable[..., KojiBuilder]:
+def make_builder(hub: "FakeHub", table: Koji, tmp_path: Path) -> Callable[..., KojiBuilder]:
     """Return a builder; what is given changes the koji table. `clone` names the folder in which it keeps what it knows."""
 
     def make(clone: str = "clone", **changes: Any) -> KojiBuilder:

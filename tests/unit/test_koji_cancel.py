@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import koji
@@ -59,7 +60,7 @@ def press(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
             if again:
                 raise KeyboardInterrupt
 
-        monkeypatch.setattr("tproxy_rpms.tasks.interruption.time.sleep", sleep)
+        monkeypatch.setattr("tproxy_rpms.tasks.interruption.time", SimpleNamespace(sleep=sleep))
 
     return set_answer
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -265,7 +266,7 @@ def test_a_second_build_elsewhere_can_be_cancelled_too(
     hub.play()
     waiting, go_on = threading.Event(), threading.Event()
     hub.hook("before getTaskChildren", lambda: (waiting.set(), go_on.wait(20)))
-    monkeypatch.setattr("tproxy_rpms.tasks.interruption.time.sleep", interrupt)
+    monkeypatch.setattr("tproxy_rpms.tasks.interruption.time", SimpleNamespace(sleep=interrupt))
     with ThreadPoolExecutor(1) as pool:
         made = pool.submit(compare, cut, "koji")
         try:
