@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -69,7 +70,8 @@ SECOND = SPEC.format(
     install="install -D second %{buildroot}/usr/bin/second",
 )  # fmt: skip
 THIRD = SPEC.format(
-    name="third", tags="BuildArch: noarch\nBuildRequires: second = 1.0", build="/usr/bin/second", files="/usr/share/third",
+    name="third", tags="%global optflags %{nil}\nBuildArch: noarch\nBuildRequires: second = 1.0", build="/usr/bin/second",
+    files="/usr/share/third",
     install="install -d %{buildroot}/usr/share/third\necho third > %{buildroot}/usr/share/third/word",
 )  # fmt: skip
 
@@ -81,6 +83,8 @@ class Chain:
         self, folder: Path, hub: KojiHub, distribution: Distribution, *, name: str, packages: Sequence[str] = NAMES
     ) -> None:
         self.folder, self.hub, self.name, self.packages = folder, hub, name, packages
+        self.revision = f"1.{name.replace('-', '')}"  # a hub takes the name of a build once
+        self.processes: list[subprocess.Popen[str]] = []
         for part in ("releases", "specs", "patches", "kconfig", "targets"):
             (folder / part).mkdir(parents=True)
         distribution.write_release(folder / "targets")
@@ -96,9 +100,9 @@ class Chain:
         self.login = f'user = "{name}"\npassword_file = "{hub.password_file(name)}"'
         self.write_release()
 
-    def write_release(self, *, revision: str = "1", builder: str = "koji", target: str = "", more: str = "") -> None:
+    def write_release(self, *, builder: str = "koji", target: str = "", more: str = "") -> None:
         text = RELEASE.format(
-            revision=revision, target=self.folder / "targets" / "testdist.toml", builder=builder, hub=self.hub.url,
+            revision=self.revision, target=self.folder / "targets" / "testdist.toml", builder=builder, hub=self.hub.url,
             koji_target=target or self.name, login=self.login, more=more,
         )  # fmt: skip
         for before, name in zip(("", *self.packages), self.packages, strict=False):
@@ -117,16 +121,24 @@ class Chain:
 
     def start(self, *words: str, **changes: str) -> "subprocess.Popen[str]":
         environment = os.environ | self.environment | changes
-        return subprocess.Popen(
+        process = subprocess.Popen(
             ["doit", "release=chain", *words], cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, start_new_session=True,
         )  # fmt: skip
+        self.processes.append(process)
+        return process
 
     def doit(self, *words: str, status: int = 0, **changes: str) -> str:
         process = self.start(*words, **changes)
         output, _ = process.communicate()
         assert process.returncode == status, output + self.hub.logs[-3000:]
         return output
+
+    def end(self) -> None:
+        """End what is still at work."""
+        for process in self.processes:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
 
     @property
     def cut(self) -> Path:

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -36,14 +36,19 @@ ARCHES = ("x86_64", "i386")
 @pytest.fixture
 def make_chain(
     tmp_path: Path, koji_hub: KojiHub, koji_builder: KojiBuilder, distribution: Distribution, request: pytest.FixtureRequest
-) -> Callable[..., Chain]:
+) -> Iterator[Callable[..., Chain]]:
     """Makes a project of the packages that are named, with a user and a target for this test."""
     name = re.sub(r"[^a-z]+", "-", request.node.name.removeprefix("test_").lower()).strip("-")
 
-    def make(*packages: str, folder: str = "project") -> Chain:
-        return Chain(tmp_path / folder, koji_hub, distribution, name=name, packages=packages)
+    made = []
 
-    return make
+    def make(*packages: str, folder: str = "project") -> Chain:
+        made.append(Chain(tmp_path / folder, koji_hub, distribution, name=name, packages=packages))
+        return made[-1]
+
+    yield make
+    for chain in made:
+        chain.end()
 
 
 @pytest.fixture(scope="module")
@@ -113,10 +118,10 @@ def test_the_record_names_hub_tasks_builder_and_roots(cut: Chain) -> None:
     text = json.dumps(record)
     builds = record["predicate"]["runDetails"]["metadata"] if "builds" in record["predicate"]["runDetails"]["metadata"] else None
     place = cut.place("second", "i386")
-    assert place["hub"] == cut.hub.url and place["host"] == "builder" and place["packages"]["first.i686"] == "1.0-1.el5"
+    assert place["hub"] == cut.hub.url and place["host"] == "builder" and place["packages"]["first.i686"] == "1.0-1.whole.el5"
     for key in ("hub", "task", "child", "host", "buildroot", "repo"):
         assert json.dumps({key: place[key]})[1:-1] in text, (key, builds)
-    assert '"first.i686": "1.0-1.el5"' in text
+    assert '"first.i686": "1.0-1.whole.el5"' in text
     assert "password_file" not in text and cut.hub.passwords["whole"] not in text
 
 

@@ -28,6 +28,7 @@ class FakeHub:
         self.packages: dict[str, object] = {"hello": {"blocked": False}}
         self.repo: dict[str, int] | None = {"id": 7, "create_event": FIRST}
         self.changed, self.hours = FIRST, 0.0
+        self.external: list[dict[str, object]] = []
         self.policies: dict[str, str] = {}
         self.channels = {None: [self.host("one")], "createrepo": [self.host("one")]}
 
@@ -68,7 +69,7 @@ class FakeHub:
         return [{"name": name} for name in self.parents]
 
     def getExternalRepoList(self, tag: int) -> Sequence[Mapping[str, object]]:
-        return []
+        return self.external
 
     def getTag(self, tag: int) -> Mapping[str, object]:
         return self.tag

@@ -212,7 +212,8 @@ def test_a_target_that_is_not_there(visit: Doctor) -> None:
 @pytest.mark.parametrize(
     ("arches", "scratch", "expected"),
     [
-        ("x86_64 i686", False, "ok"), ("x86_64", False, "fail"), ("x86_64 i386", False, "fail"), ("x86_64 i386", True, "ok"), ("", True, "fail"),
+        ("x86_64 i686", False, "ok"), ("x86_64", False, "fail"), ("x86_64 i386", False, "fail"), ("x86_64 i386", True, "ok"),
+        ("", True, "fail"),
         ("x86_64 i686 aarch64", False, "warn"), ("x86_64 i686 aarch64", True, "ok"),
     ],
 )  # fmt: skip
@@ -251,6 +252,14 @@ def test_inheritance(visit: Doctor) -> None:
         "fail",
         "koji add-tag-inheritance here-build here",
     )
+
+
+def test_how_external_repositories_are_merged(visit: Doctor) -> None:
+    visit.hub.external = [{"url": "http://a/", "merge_mode": "bare"}, {"url": "http://b/", "merge_mode": None}]
+    finding = visit.find("repositories")
+    assert (finding.status, "http://b/: not merged" in finding.found) == ("warn", True)
+    visit.hub.external = visit.hub.external[:1]
+    assert "repositories" not in visit.look()
 
 
 def test_the_policy_is_asked(visit: Doctor) -> None:

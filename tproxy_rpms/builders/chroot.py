@@ -9,7 +9,7 @@ from pathlib import Path
 from tproxy_rpms.builders import Job, Result, Variation
 from tproxy_rpms.builders.describe import JobContent, RootContent, read_run
 from tproxy_rpms.builders.namespace import remove_argv, reserve_memory, unshare_argv
-from tproxy_rpms.builders.output import finish_rpms, start_logs, useful_end
+from tproxy_rpms.builders.output import finish_rpms, name_target, start_logs, useful_end
 from tproxy_rpms.builders.root import BUILDER_HOME, BUILDER_UID, Root, RootStore
 from tproxy_rpms.builders.secondroot import LOCALE, describe_roots, make_second_root, second_roots
 from tproxy_rpms.errors import BuildError, RootError
@@ -138,8 +138,8 @@ def enter_argv(job: Job, root: Root, *, folder: Path, memory: int, results: Path
         "sh", "-c", redirect, "sh", *logs, *unshare_argv(), "sh", str(HERE / "enter.sh"),
         str(folder), str(root.archive), str(memory), target, str(results), str(requires), str(job.ccache or ""),
         str(HERE / "inner.sh"), seen.host,
-        target, str(job.jobs), str(job.epoch), seen.user, str(seen.uid), seen.directory, seen.timezone, seen.locale, seen.umask,
-        str(seen.clock),
+        name_target(job), str(job.jobs), str(job.epoch), seen.user, str(seen.uid), seen.directory, seen.timezone, seen.locale,
+        seen.umask, str(seen.clock),
     ]  # fmt: skip
 
 

@@ -16,7 +16,8 @@ class KojiTarget:
     Fields:
         build_tag, dest_tag: where the roots' packages come from, and where builds are tagged. build_tag_id: its number.
         arches: of the build tag, in Koji's words. inherits: the tags that the build tag takes packages from, the nearest first.
-        repositories: URLs of external repositories. groups: group → packages that a root is begun with.
+        repositories: URLs of external repositories → how they are merged, in Koji's words.
+        groups: group → packages that a root is begun with.
         extra: what the tag says to mock and rpm. repo: the number of the newest repository, 0 if there is none.
     """
 
@@ -27,7 +28,7 @@ class KojiTarget:
     dest_tag_id: int
     arches: tuple[str, ...]
     inherits: tuple[str, ...]
-    repositories: tuple[str, ...]
+    repositories: Mapping[str, str]
     groups: Mapping[str, tuple[str, ...]]
     extra: Mapping[str, Any]
     repo: int
@@ -75,7 +76,7 @@ def read_target(session: Any, name: str) -> KojiTarget:
         dest_tag_id=int(target["dest_tag"]),
         arches=tuple(str(config["arches"] or "").split()),
         inherits=tuple(str(parent["name"]) for parent in session.getFullInheritance(tag)),
-        repositories=tuple(str(one["url"]) for one in session.getExternalRepoList(tag)),
+        repositories={str(one["url"]): str(one.get("merge_mode") or "koji") for one in session.getExternalRepoList(tag)},
         groups={str(group["name"]): tuple(sorted(one["package"] for one in group["packagelist"])) for group in groups},
         extra=dict(config["extra"]),
         repo=int(repo["id"]) if repo else 0,

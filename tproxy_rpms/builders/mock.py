@@ -18,7 +18,7 @@ from tproxy_rpms.builders.mockfailure import DATABASE, describe_failure, read_lo
 from tproxy_rpms.builders.mockprocess import CALLER, check_membership, find_mock, give_to_caller, open_stage
 from tproxy_rpms.builders.mockuserland import pack_userland
 from tproxy_rpms.builders.namespace import BUILD_MEMORY, reserve_memory
-from tproxy_rpms.builders.output import finish_rpms
+from tproxy_rpms.builders.output import finish_rpms, name_target
 from tproxy_rpms.errors import BuildError, RootError, UserError
 from tproxy_rpms.packaging.header import read_header
 from tproxy_rpms.process import require_tool, run_command
@@ -143,7 +143,7 @@ class MockBuilder:
                 shutil.copyfile(rpm, repository / rpm.name)
             run_command([require_tool("createrepo_c", package="createrepo-c"), "--quiet", str(repository)])
             argv.append(f"--addrepo=file://{repository}")
-        return [*argv, f"--define=_smp_mflags -j{job.jobs}", "--rebuild", str(srpm)]
+        return [*argv, f"--define=_smp_mflags -j{job.jobs}", f"--target={name_target(job)}", "--rebuild", str(srpm)]
 
     def mock_argv(self, arch: Arch, stage: Path, *, name: str, memory: int, settings: str = "") -> list[str]:
         """Return what every mock call begins with.

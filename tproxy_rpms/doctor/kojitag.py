@@ -56,6 +56,18 @@ def rebuilds_srpm(visit: Visit, target: KojiTarget) -> bool:
     return not visit.koji.scratch and bool(target.extra.get("rebuild_srpm", True))
 
 
+def check_merging(visit: Visit, target: KojiTarget) -> Iterator[Finding]:
+    """How external repositories are merged: but for `bare`, a package of the cut hides all that they have of the same source."""
+    hiding = [url for url, mode in target.repositories.items() if mode != "bare"]
+    if hiding and not visit.koji.scratch:
+        yield warning(
+            "koji repositories",
+            f"{', '.join(hiding)}: not merged in mode bare: what the tag has (a kernel) hides all of the same source package "
+            "there (kernel-headers, which gcc needs)",
+            f"koji edit-external-repo -t {target.build_tag} -m bare NAME, for each; then koji regen-repo {target.build_tag}",
+        )
+
+
 def check_srpm(visit: Visit, target: KojiTarget) -> Iterator[Finding]:
     """Whether the SRPM that was submitted is the one that is built and kept."""
     if rebuilds_srpm(visit, target):
@@ -168,5 +180,6 @@ def check_repository(visit: Visit, target: KojiTarget) -> Iterator[Finding]:
 
 
 CHECKS = (
-    check_arches, check_groups, check_srpm, check_inheritance, check_destination, check_policy, check_packages, check_repository,
+    check_arches, check_groups, check_merging, check_srpm, check_inheritance, check_destination, check_policy,
+    check_packages, check_repository,
 )  # fmt: skip
