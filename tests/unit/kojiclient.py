@@ -184,7 +184,7 @@ class FakeSession:
         return [{"parent_id": one, "name": self.hub.tags[one]["name"]} for one in self.hub.inherits.get(tag, [])]
 
     def getExternalRepoList(self, tag: int) -> list[dict[str, Any]]:
-        return [{"external_repo_name": "vault", "url": "https://vault.example.org/5.11/os/$arch/"}]
+        return [{"external_repo_name": "vault", "url": "https://vault.example.org/5.11/os/$arch/", "merge_mode": "bare"}]
 
     def getRepo(self, tag: int) -> dict[str, Any] | None:
         return next((repo for repo in reversed(self.hub.repos) if repo["tag_id"] == tag), None)

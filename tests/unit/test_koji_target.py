@@ -25,7 +25,7 @@ def test_what_a_root_is_made_of_is_written_down(hub: FakeHub, builder: KojiBuild
     (listing,) = builder.make_root("i386", log=tmp_path / "logs" / "root-i386.log")
     told = json.loads(listing.read_text())
     assert (told["name"], told["build_tag"], told["dest_tag"], told["arches"]) == ("t", "t-build", "t", ["x86_64", "i686"])
-    assert told["repositories"] == ["https://vault.example.org/5.11/os/$arch/"]
+    assert told["repositories"] == {"https://vault.example.org/5.11/os/$arch/": "bare"}
     assert told["groups"] == {"build": ["bash", "gcc"], "srpm-build": ["bash"]}
     assert (told["extra"], told["inherits"], told["repo"]) == ({"rpm.macro.dist": ".el5"}, ["t"], 5)
     assert "t-build" in (tmp_path / "logs" / "root-i386.log").read_text()
@@ -113,7 +113,7 @@ def test_a_small_system_of_the_target_is_made_by_this_hosts_mock(
             asked.append(arch)
             return log
 
-    monkeypatch.setattr("tproxy_rpms.builders.koji.create_mock", lambda *_, **__: Mock())
+    monkeypatch.setattr("tproxy_rpms.builders.mock.create", lambda *_, **__: Mock())
     assert builder.make_userland("i386", log=tmp_path) == tmp_path
     assert asked == ["i386"]
 
