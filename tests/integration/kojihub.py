@@ -195,9 +195,9 @@ class KojiHub:
         groups: Mapping[str, Sequence[str]] = GROUPS, extra: Mapping[str, Any] | None = None, perm: str | None = None,
         pkgs: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        """Add a target with its tags, NAME and NAME-build; `external` is a URL with $arch, or one an arch as repositories name them.
+        """Add a target with its tags, NAME and NAME-build; `external` is a URL with $arch, or one an arch.
 
-        The arches are what RPMs are built for. Repositories of i686 are called i386.
+        RPMs are built for `arches` as they stand there; the repositories of i686 are called i386.
         """
         admin, build = self.admin, f"{name}-build"
         admin.createTag(name, perm=perm)
