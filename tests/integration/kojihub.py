@@ -29,6 +29,8 @@ LoginCreatesUser = False
 DisableNotifications = True
 LogLevel = INFO
 RunInterval = 1
+ReadyTimeout = 20
+AssignTimeout = 20
 [policy]
 build_from_srpm =
     has_perm admin build :: allow
@@ -224,7 +226,7 @@ class KojiHub:
             )
             self.start_process("kojira", str(self.source / "util" / "kojira"), "--fg", "--force-lock", "-c", str(config))
 
-    def wait_repo(self, target: str, *, timeout: float = 120) -> int:
+    def wait_repo(self, target: str, *, timeout: float = 300) -> int:
         """Return the id of a repository that has all that the target's build tag has now. Needs a builder."""
         answer = self.admin.repo.request(f"{target}-build", min_event="last")
         end = time.monotonic() + timeout
