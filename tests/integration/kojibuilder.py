@@ -153,13 +153,15 @@ class KojiBuilder:
         self.stop()
         self.start()
 
-    def processes(self) -> list[int]:
-        """The ids of all processes in the builder's namespace, as the host knows them."""
+    def processes(self) -> dict[int, str]:
+        """All processes in the builder's namespace: their ids, as the host knows them, and their commands."""
         if self.process is None:
-            return []
+            return {}
         (first,) = find_children(self.process.pid)
         space = read_namespace(first)
-        return [pid for path in Path("/proc").glob("[0-9]*") if read_namespace(pid := int(path.name)) == space]
+        pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+        found = {pid: read_command(pid) for pid in pids if read_namespace(pid) == space}
+        return {pid: command for pid, command in found.items() if command}  # one without has ended, and nobody asked for it yet
 
 
 def find_children(process: int) -> list[int]:
@@ -173,6 +175,14 @@ def read_namespace(process: int) -> Path | None:
         return Path(f"/proc/{process}/ns/pid").readlink()
     except OSError:
         return None
+
+
+def read_command(process: int) -> str:
+    """Return a process's command, or nothing if it has ended."""
+    try:
+        return Path(f"/proc/{process}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
 
 
 def main() -> None:
