@@ -191,6 +191,16 @@ class LockedError(HostError):
     cure = "Wait until the run that is named has ended, or end it, and give the same command again."
 
 
+class KojiError(HostError):
+    """A Koji hub cannot be reached, does not let us in, or lacks what the release asks of it."""
+
+    exit_code = 36
+    cure = (
+        "Do what the hint says; `doit doctor` looks for all that a release needs of its hub. Tasks that are at work go on, and "
+        "the next run finds them: [Koji](koji.md)."
+    )
+
+
 class PublishError(HostError):
     """The place to publish to cannot be reached, has no room, or does not hold what was sent."""
 

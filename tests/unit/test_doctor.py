@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from tproxy_rpms.builders.mockfailure import VSYSCALL
-from tproxy_rpms.doctor import chroot, general, mock, processor
+from tproxy_rpms.doctor import chroot, general, koji, mock, processor
 from tproxy_rpms.doctor.examine import examine, render_json, render_table, require_fitness
 from tproxy_rpms.doctor.finding import Finding
 from tproxy_rpms.doctor.host import Answer, Space, measure_space, run_tool
 from tproxy_rpms.doctor.needs import load_needs
 from tproxy_rpms.doctor.probe import BASE, CODE, make_program
 from tproxy_rpms.errors import HostError
-from tproxy_rpms.release.model import Archive, Kconfig, Package, Publishing, Signature, Signing, Source
+from tproxy_rpms.release.model import Archive, Kconfig, Koji, Package, Publishing, Signature, Signing, Source
 from tproxy_rpms.signing.profile import PROFILES
 
 from ..conftest import make_target
@@ -175,8 +175,8 @@ def test_a_vsyscall_page_that_is_not_mapped_or_cannot_be_called(fake: Fake, maps
 
 
 def test_a_builder_that_has_not_said_what_it_needs(fake: Fake) -> None:
-    assert load_needs("koji") is None
-    fake.release = replace(fake.release, builder="koji")
+    assert load_needs("other") is None
+    fake.release = replace(fake.release, builder="other")
     assert rows(examine(fake.case()))["builder"] == "warn"
 
 
@@ -241,10 +241,10 @@ def test_every_tool_that_the_code_asks_for_is_looked_for(project: Path, fake: Fa
     }
     signed = make_target(signing="el5")
     site = {"signing": Signing(key="A" * 40), "publishing": Publishing(to="host:/srv"), "target": signed}
-    fake.release = replace(fake.release, sources=sources, **site)
-    known = {
-        tool.name for list_tools in (general.list_tools, chroot.list_tools, mock.list_tools) for tool in list_tools(fake.case())
-    }
+    login = Koji(target="x", hub="https://koji.example.org/kojihub", login="certificate")
+    fake.release = replace(fake.release, sources=sources, koji=login, **site)
+    lists = (general.list_tools, chroot.list_tools, mock.list_tools, koji.list_tools)
+    known = {tool.name for list_tools in lists for tool in list_tools(fake.case())}
     code = "".join(path.read_text() for path in (project / "tproxy_rpms").rglob("*.py"))
     asked = set(re.findall(r'require_tool\("([^"]+)"', code)) | {kind.program for one in PROFILES.values() for kind in one.kinds}
     assert len(asked) >= 7
@@ -254,11 +254,12 @@ def test_every_tool_that_the_code_asks_for_is_looked_for(project: Path, fake: Fa
 def test_run_installs_the_packages_that_the_doctor_names(project: Path, fake: Fake) -> None:
     kernel = Package(name="k", spec="k", sources=(), patches="x", kconfig=Kconfig(base="slim", fragments=()))
     site = {"signing": Signing(key="A" * 40), "publishing": Publishing(to="host:/srv"), "target": make_target(signing="el5")}
-    fake.release = replace(fake.release, packages={"k": kernel}, **site)
+    login = Koji(target="x", hub="https://koji.example.org/kojihub", login="certificate")
+    fake.release = replace(fake.release, packages={"k": kernel}, koji=login, **site)
     run = (project / "run").read_text()
     debian, fedora = (path.read_text().splitlines() for path in (general.DEBIAN, general.FEDORA))
     for path in (general.DEBIAN, general.FEDORA):
         assert f'mapfile -t {path.stem}_packages <"$here/{path.relative_to(project)}"' in run
-    for tool in (*general.list_tools(fake.case()), *chroot.list_tools(fake.case())):
+    for tool in (*general.list_tools(fake.case()), *chroot.list_tools(fake.case()), *koji.list_tools(fake.case())):
         assert tool.debian in debian, tool
         assert tool.fedora in fedora, tool

@@ -132,7 +132,7 @@ def test_all_errors_come_at_once_each_with_file_key_and_cure(root: Path) -> None
         ("2026-11-01T00:00:00Z", '"yesterday"', "epoch: not text ('yesterday')"),
         ("2026-11-01T00:00:00Z", "2026-11-01T00:00:00", "epoch: not"),
         ('"debian-12"', '"debian-21"', "target: 'debian-21' is none of centos-5, debian-12; did you mean debian-12?"),
-        ('"chroot"', '"chrot"', "builder: 'chrot' is none of chroot, mock; did you mean chroot?"),
+        ('"chroot"', '"chrot"', "builder: 'chrot' is none of chroot, koji, mock; did you mean chroot?"),
         ('spec = "squid"', 'spec = "squib"', "packages.hello.spec: there is no specs/squib.spec.j2; did you mean squid?"),
         ('spec = "squid"', 'spec = "squid"\npatches = "none"', "packages.hello.patches: there is no folder patches/none"),
         ('spec = "squid"', 'spec = "squid"\nafter = ["hello"]', "packages.hello.after: goes in a circle"),

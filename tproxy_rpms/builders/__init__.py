@@ -18,7 +18,7 @@ class Job:
     Fields:
         results: the folder that will hold just this job's RPMs; replaced as a whole, only by a build that succeeded.
         logs: the folder of root.log, build.log and state.log.
-        jobs: how many compilers may run at once.
+        jobs: how many compilers may run at once; 0 leaves that to a builder elsewhere.
         requires: RPMs of this cut to install in the root first.
         ccache: a folder for ccache, or None for none (a release cut).
         epoch: seconds since 1970, given to the build as SOURCE_DATE_EPOCH.
@@ -89,12 +89,26 @@ class Builder(Protocol):
 class Varier(Protocol):
     """A builder that can build a second time under other surroundings."""
 
+    def surroundings(self, job: Job) -> Surroundings:
+        """Return what the release's own build of a job sees, as far as it is known before."""
+
     def vary(self, job: Job, *, log: Path) -> Variation:
         """Return a job that builds the same under surroundings that differ in all that they can, in a root made anew.
 
         Args:
             log: where the making of the root is logged.
         """
+
+
+@runtime_checkable
+class Remote(Protocol):
+    """A builder whose builds go on elsewhere when this process ends."""
+
+    def list_running(self) -> tuple[str, ...]:
+        """Return the builds that this process waits for, for people."""
+
+    def cancel_running(self) -> tuple[str, ...]:
+        """Cancel those of them that are this clone's own, and return them, for people."""
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ from pathlib import Path
 from tproxy_rpms.builders import Job, Result, Variation
 from tproxy_rpms.builders.describe import JobContent, RootContent, read_run
 from tproxy_rpms.builders.namespace import remove_argv, reserve_memory, unshare_argv
-from tproxy_rpms.builders.output import finish_rpms, start_logs, useful_end
+from tproxy_rpms.builders.output import finish_rpms, name_target, start_logs, useful_end
 from tproxy_rpms.builders.root import BUILDER_HOME, BUILDER_UID, Root, RootStore
 from tproxy_rpms.builders.secondroot import LOCALE, describe_roots, make_second_root, second_roots
 from tproxy_rpms.errors import BuildError, RootError
@@ -56,6 +56,10 @@ class ChrootBuilder:
         """Return the digest of all that is in the root."""
         return {"content": self.roots.digest(arch)}
 
+    def surroundings(self, job: Job) -> Surroundings:
+        """Return what every build sees; its root is told with that of the second."""
+        return replace(OWN, jobs=job.jobs)
+
     def vary(self, job: Job, *, log: Path) -> Variation:
         """Return a second build of a job; see the protocol."""
         first = self.find_root(self.roots, job.arch)
@@ -64,7 +68,7 @@ class ChrootBuilder:
         jobs = (os.cpu_count() or 1) + 1
         second = replace(SECOND, root=told[1], jobs=jobs)
         return Variation(
-            job=replace(job, surroundings=second, jobs=jobs), first=replace(OWN, root=told[0], jobs=job.jobs), second=second
+            job=replace(job, surroundings=second, jobs=jobs), first=replace(self.surroundings(job), root=told[0]), second=second
         )
 
     def find_root(self, roots: RootStore, arch: Arch) -> Root:
@@ -134,8 +138,8 @@ def enter_argv(job: Job, root: Root, *, folder: Path, memory: int, results: Path
         "sh", "-c", redirect, "sh", *logs, *unshare_argv(), "sh", str(HERE / "enter.sh"),
         str(folder), str(root.archive), str(memory), target, str(results), str(requires), str(job.ccache or ""),
         str(HERE / "inner.sh"), seen.host,
-        target, str(job.jobs), str(job.epoch), seen.user, str(seen.uid), seen.directory, seen.timezone, seen.locale, seen.umask,
-        str(seen.clock),
+        name_target(job), str(job.jobs), str(job.epoch), seen.user, str(seen.uid), seen.directory, seen.timezone, seen.locale,
+        seen.umask, str(seen.clock),
     ]  # fmt: skip
 
 

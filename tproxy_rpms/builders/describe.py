@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from tproxy_rpms.release.model import Arch
 
@@ -44,10 +44,12 @@ class JobContent:
 
     Fields:
         commands: command lines, each quoted for a shell. packages: as in RootContent, where a build has a root of its own.
+        place: where it was built, if not on this host, in that builder's words: hub, task, builder, build root.
     """
 
     commands: tuple[str, ...] = ()
     packages: Mapping[str, str] = field(default_factory=dict)
+    place: Mapping[str, Any] = field(default_factory=dict)
 
 
 @runtime_checkable

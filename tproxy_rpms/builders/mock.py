@@ -18,13 +18,14 @@ from tproxy_rpms.builders.mockfailure import DATABASE, describe_failure, read_lo
 from tproxy_rpms.builders.mockprocess import CALLER, check_membership, find_mock, give_to_caller, open_stage
 from tproxy_rpms.builders.mockuserland import pack_userland
 from tproxy_rpms.builders.namespace import BUILD_MEMORY, reserve_memory
-from tproxy_rpms.builders.output import finish_rpms
+from tproxy_rpms.builders.output import finish_rpms, name_target
 from tproxy_rpms.errors import BuildError, RootError, UserError
 from tproxy_rpms.packaging.header import read_header
 from tproxy_rpms.process import require_tool, run_command
 from tproxy_rpms.release.model import Arch, Release
 from tproxy_rpms.sources.fetch import list_mirrors
 from tproxy_rpms.store import digest_file, digest_tree, digest_value, whole_folder, write_whole
+from tproxy_rpms.surroundings import Surroundings
 
 LOGS = ("root.log", "build.log", "state.log", "mock.log", "hw_info.log", "installed_pkgs.log", "buildroot_lock.json")
 BUILDROOT = "buildroot_lock.json"
@@ -72,13 +73,15 @@ class MockBuilder:
         """Return what shapes the root, if locks say it all: without them a build installs what its repositories have that day."""
         return self.root_inputs(arch) if self.locks else None
 
+    def surroundings(self, job: Job) -> Surroundings:
+        """Return what every build sees."""
+        return replace(OWN, jobs=job.jobs)
+
     def vary(self, job: Job, *, log: Path) -> Variation:  # noqa: ARG002  # the protocol's signature
         """Return a second build of a job; its root is not taken from mock's cache, so it is installed by the build itself."""
         jobs = (os.cpu_count() or 1) + 1
         second = replace(SECOND, jobs=jobs)
-        return Variation(
-            job=replace(job, surroundings=second, jobs=jobs), first=replace(OWN, jobs=job.jobs), second=second, kept=KEPT
-        )
+        return Variation(job=replace(job, surroundings=second, jobs=jobs), first=self.surroundings(job), second=second, kept=KEPT)
 
     def describe_root(self, arch: Arch, *, log: Path) -> RootContent | None:
         """Return what is in mock's root cache of an arch, as it was listed when that was filled."""
@@ -140,7 +143,7 @@ class MockBuilder:
                 shutil.copyfile(rpm, repository / rpm.name)
             run_command([require_tool("createrepo_c", package="createrepo-c"), "--quiet", str(repository)])
             argv.append(f"--addrepo=file://{repository}")
-        return [*argv, f"--define=_smp_mflags -j{job.jobs}", "--rebuild", str(srpm)]
+        return [*argv, f"--define=_smp_mflags -j{job.jobs}", f"--target={name_target(job)}", "--rebuild", str(srpm)]
 
     def mock_argv(self, arch: Arch, stage: Path, *, name: str, memory: int, settings: str = "") -> list[str]:
         """Return what every mock call begins with.

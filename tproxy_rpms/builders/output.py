@@ -23,6 +23,11 @@ def start_logs(folder: Path) -> tuple[Path, ...]:
     return logs
 
 
+def name_target(job: Job) -> str:
+    """Return what rpmbuild is to build for, as Koji has it: packages for no arch are not built for that of their root."""
+    return "noarch" if read_header(job.srpm).is_noarch else RPM_ARCH[job.arch]
+
+
 def finish_rpms(job: Job, folder: Path) -> tuple[Path, ...]:
     """Return the RPMs that a build left in `folder`, with the release's date and plain rights.
 

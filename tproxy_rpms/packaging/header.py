@@ -21,7 +21,8 @@ PAYLOADDIGEST, PAYLOADDIGESTALGO, SHA256 = 5092, 5093, 8
 class Header:
     """The tags that we ask for; `requires` of an SRPM are its build requirements, `sigmd5` is the MD5 of header and payload.
 
-    `epoch` is empty where there is none, `srpm` is the name of the SRPM that an RPM was built from, and empty for an SRPM.
+    `epoch` is empty where there is none, `srpm` is the name of the SRPM that an RPM was built from, and empty for an SRPM;
+    `build_arches` are the arches that the spec of an SRPM names with BuildArch.
     """
 
     name: str
@@ -35,6 +36,12 @@ class Header:
     license: str = ""
     summary: str = ""
     srpm: str = ""
+    build_arches: tuple[str, ...] = ()
+
+    @property
+    def is_noarch(self) -> bool:
+        """Whether an SRPM gives packages for no arch, and no others."""
+        return set(self.build_arches) == {"noarch"}
 
 
 def read_header(path: Path) -> Header:
@@ -54,6 +61,7 @@ def read_header(path: Path) -> Header:
         license=header[rpm.RPMTAG_LICENSE] or "",
         summary=header[rpm.RPMTAG_SUMMARY] or "",
         srpm=header[rpm.RPMTAG_SOURCERPM] or "",
+        build_arches=tuple(header[rpm.RPMTAG_BUILDARCHS] or ()),
     )
 
 

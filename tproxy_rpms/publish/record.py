@@ -73,7 +73,9 @@ def name_signer(release: Release) -> dict[str, Any]:
 def dump_portably(evidence: Evidence) -> str:
     """Return the resolved release without credentials, without a word of where it lay, and without what is a site's own."""
     target = next(one for one in evidence.inputs if one.role == "target")
-    release = replace(evidence.release, files=(), target_file=Path(target.name), signing=None, publishing=None)
+    release = replace(evidence.release, files=(), target_file=Path(target.name), signing=None, publishing=None, koji=None)
+    if evidence.release.koji:
+        release = replace(release, koji=evidence.release.koji.without_login())
     if "://" not in release.mirror:
         release = replace(release, mirror="")  # a folder of this host, and nothing comes from it that is not pinned
     text = dump_release(release, target=target.name.removeprefix(f"{OUTSIDE}/") if target.outside else Path(target.name).stem)
@@ -90,7 +92,12 @@ def describe_output(output: Output, evidence: Evidence) -> Resource:
 
 def describe_build(build: Build) -> dict[str, Any]:
     """Return how the RPMs of one package and arch were made."""
-    told = asdict(build.origin) | {"commands": list(build.content.commands), "packages": dict(build.content.packages)}
+    content = build.content
+    told = (
+        asdict(build.origin)
+        | {"commands": list(content.commands), "packages": dict(content.packages)}
+        | {"place": dict(content.place)}
+    )
     return {key: value for key, value in told.items() if value} | {"root": f"root/{build.arch}"}
 
 

@@ -32,7 +32,7 @@ TOOLS: Mapping[str, tuple[str, ...]] = {
     "unshare": ("unshare", "--version"),
 }
 BUILDERS: Mapping[str, str] = {"mmdebstrap": "chroot", "mock": "mock"}
-PYTHON_PACKAGES = ("cyclonedx-python-lib", "doit", "jinja2", "kconfiglib", "msgspec", "requests", "tproxy-rpms")
+PYTHON_PACKAGES = ("cyclonedx-python-lib", "doit", "jinja2", "kconfiglib", "koji", "msgspec", "requests", "tproxy-rpms")
 NUMBER = re.compile(r"(?<![\w.])v?(\d+(?:\.\d+)+[\w.+~-]*)")
 
 

@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from tproxy_rpms.release.load import SCHEMA
-from tproxy_rpms.release.model import Release
+from tproxy_rpms.release.model import Package, Release, Source, Target
 
 # Fields that the reader derives, or that are written in another place.
-DERIVED = {"name", "files", "digests", "target", "epoch", "target_file", "root"}
+DERIVED: Mapping[type, tuple[str, ...]] = {
+    Release: ("name", "files", "target", "epoch", "target_file", "root"),
+    Source: ("name", "digests"),
+    Package: ("name",),
+    Target: ("name",),
+}
 
 
 def dump_release(release: Release, *, target: str = "") -> str:
@@ -47,7 +52,7 @@ def collect_items(value: Any) -> dict[str, Any]:
     """Return what of a value is written: no derived fields, no empty optional ones; digests among a source's own keys."""
     if isinstance(value, Mapping):
         return dict(value)
-    items = {field.name: getattr(value, field.name) for field in fields(value) if field.name not in DERIVED}
+    items = {field.name: getattr(value, field.name) for field in fields(value) if field.name not in DERIVED.get(type(value), ())}
     empty = ("", None, (), 0)
     kept = {key: item for key, item in items.items() if item is False or item not in empty or key in ("summary", "signers")}
     return kept | dict(getattr(value, "digests", {}))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tproxy_rpms.errors import ReleaseError
+from tproxy_rpms.release.koji import check_hub
 from tproxy_rpms.release.limits import check_versions
 from tproxy_rpms.release.merge import Layers, merge_layer
 from tproxy_rpms.release.model import Package, Release, Target
@@ -15,7 +16,7 @@ from tproxy_rpms.release.table import Table, describe, suggest
 from tproxy_rpms.shelf import find_path, list_names, list_shelves
 
 SCHEMA = 1
-BUILDERS = ("chroot", "mock")
+BUILDERS = ("chroot", "koji", "mock")
 HINT = f"every key with what it means: {sys.executable} -m tproxy_rpms.reference"
 
 
@@ -48,6 +49,7 @@ def load_release(name_or_path: str, *, root: Path) -> Release:
     )
     check_references(release, table)
     check_versions(release, table)
+    check_hub(release, table)
     check_files(release, table, root=root)
     if problems:
         raise ReleaseError(problems, hint=HINT)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from tproxy_rpms.release.koji import Koji as Koji
 from tproxy_rpms.release.target import Limits as Limits  # the whole model is had from here
 from tproxy_rpms.release.target import Profile as Profile
 from tproxy_rpms.release.target import Target as Target
@@ -203,7 +204,7 @@ class Release:
         packager: `Name <address>`, for the packages and their changelog.
         arches: of `x86_64` and `i386`. Default: both.
         target: name of a file in `targets/`, or the path of one, relative to the file that names it.
-        builder: `chroot` or `mock`.
+        builder: `chroot`, `mock` or `koji`.
         sources: the files from outside, a table each. Default: none.
         packages: what is built, a table each; one at least.
         mirror: a folder or URL prefix that is tried before every source's own URLs, as `MIRROR/FILENAME`; the variable
@@ -213,6 +214,7 @@ class Release:
         signing: who signs; without it packages stay unsigned.
         publishing: where finished repositories go.
         acceptance: how the cut is shown to proxy.
+        koji: where `builder = "koji"` builds.
 
     Derived:
         name: the stem of its file.
@@ -238,6 +240,7 @@ class Release:
     signing: Signing | None = None
     publishing: Publishing | None = None
     acceptance: Acceptance = Acceptance()
+    koji: Koji | None = None
     target_file: Path = Path()
     root: Path = STOCK
 

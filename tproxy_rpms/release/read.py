@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import cast
 
+from tproxy_rpms.release.koji import read_koji
 from tproxy_rpms.release.limits import check_target, read_limits
 from tproxy_rpms.release.model import (
     Acceptance,
@@ -191,6 +192,7 @@ def read_release(
         table.complain("packages", "missing: a release has at least one package")
     table.known |= {"target"}
     signing, publishing, acceptance = table.table("signing"), table.table("publishing"), table.table("acceptance")
+    koji = table.table("koji")
     release = Release(
         name=name,
         files=tuple(files),
@@ -209,6 +211,7 @@ def read_release(
         signing=read_signing(signing) if signing else None,
         publishing=read_publishing(publishing) if publishing else None,
         acceptance=read_acceptance(acceptance) if acceptance else Acceptance(),
+        koji=read_koji(koji) if koji else None,
         target_file=target_file,
         root=root,
     )

@@ -37,10 +37,10 @@ def read_signing(table: Table) -> Signing:
     modern = table.table("modern")
     signing = Signing(
         key=key,
-        home=read_path(table, "home"),
-        passphrase_file=read_path(table, "passphrase_file"),
+        home=table.path_of("home"),
+        passphrase_file=table.path_of("passphrase_file"),
         command=table.texts("command", ()),
-        public=read_path(table, "public"),
+        public=table.path_of("public"),
         digest=table.choice("digest", DIGESTS) if "digest" in table.data else "",
         modern=read_signing(modern) if modern else None,
     )
@@ -61,12 +61,6 @@ def check_signing(signing: Signing, table: Table) -> None:
         table.complain("public", "the key's own GnuPG home has it: drop this, or name a command")
     if signing.modern and signing.modern.modern:
         table.complain("modern.modern", "one more key is enough")
-
-
-def read_path(table: Table, name: str) -> Path | None:
-    """Return a path, relative to the file that names it; ~ is the user's home."""
-    text = table.take(name, str, "")
-    return (table.origin(name).parent / Path(text).expanduser()).absolute() if text else None
 
 
 def read_publishing(table: Table) -> Publishing:

@@ -85,6 +85,11 @@ class Table:
                 self.complain(name, f"{url!r} is no URL: it must look like https://host/path, http://host/path or file:///path")
         return urls
 
+    def path_of(self, name: str) -> Path | None:
+        """Return a path, relative to the file that names it; ~ is the user's home. None if there is none."""
+        text = self.take(name, str, "")
+        return (self.origin(name).parent / Path(text).expanduser()).absolute() if text else None
+
     def table(self, name: str) -> "Table | None":
         """Return a nested table, or None if there is none."""
         self.known.add(name)

@@ -122,8 +122,15 @@ def configure_doit(cut: Cut) -> dict[str, Any]:
         "continue": True,  # one arch that fails does not stop the other
         "par_type": "thread",
         "verbosity": 2,
-        "num_process": os.cpu_count() or 1,
+        "num_process": count_workers(cut),
     }
+
+
+def count_workers(cut: Cut) -> int:
+    """Return how many steps may be at work at once: one a core, or, where builders elsewhere do the work, every build."""
+    cores = os.cpu_count() or 1
+    builds = len(cut.release.packages) * len(cut.release.arches)
+    return max(cores, builds) if cut.release.builder == "koji" else cores
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,13 +2,13 @@
 
 import os
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from tproxy_rpms.console import tell
-from tproxy_rpms.errors import TproxyError
+from tproxy_rpms.errors import TproxyError, UserError
 from tproxy_rpms.release.model import Arch, Package, Release
 from tproxy_rpms.shelf import find_path, list_paths
 from tproxy_rpms.store import digest_file, digest_tree, digest_value, hold_lock, read_outputs
@@ -81,6 +81,24 @@ class Cut:
         from tproxy_rpms.builders import create_builder
 
         return create_builder(self.release, cache=self.cache, work=self.build / "work")
+
+    def with_builder(self, name: str) -> "Cut":
+        """Return the cut as another builder would make it; the same one without a name. Raises UserError for one that is none."""
+        from tproxy_rpms.release.load import BUILDERS
+        from tproxy_rpms.release.table import suggest
+
+        if name in ("", self.release.builder):
+            return self
+        if name not in BUILDERS:
+            raise UserError(
+                f"--builder={name}: there is no such builder{suggest(name, BUILDERS)}", hint=f"one of {', '.join(BUILDERS)}"
+            )
+        return self.others.setdefault(name, replace(self, release=replace(self.release, builder=name)))
+
+    @cached_property
+    def others(self) -> "dict[str, Cut]":
+        """The cuts by other builders that were asked for in this run, each by its builder's name."""
+        return {}
 
     @property
     def signatory(self) -> "Signatory":

@@ -36,7 +36,7 @@ def lock(cut: Cut, package: Package, arch: Arch) -> None:
     if not isinstance(builder, Locker):
         raise UserError(
             f"{cut.release.name}: the {cut.release.builder} builder has no locks",
-            hint='its roots are archives in the cache, named by what is in them; locks are for builder = "mock"',
+            hint='locks are for builder = "mock"',
         )
     begin_locks(cut)
     write_line(sys.stdout, f"locked: {builder.write_lock(make_job(cut, package, arch))}")

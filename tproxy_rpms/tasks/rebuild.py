@@ -29,6 +29,14 @@ PROCESSES = {
     "help": "builds at once; default: one a core",
 }
 
+BUILDER = {
+    "name": "builder",
+    "long": "builder",
+    "type": str,
+    "default": "",
+    "help": "who builds; else the record's own, which must not be koji",
+}
+
 
 def create(cut: Cut) -> Iterator[Telling]:
     """Yield the one task."""
@@ -36,12 +44,12 @@ def create(cut: Cut) -> Iterator[Telling]:
         stage="rebuild",
         doc="make the cut of a RECORD again, and compare every file with it",
         run=partial(rebuild, cut.root, cut.top),
-        options=(PROCESSES,),
+        options=(PROCESSES, BUILDER),
         words="records",
     )
 
 
-def rebuild(root: Path, top: Path, *, records: list[str], processes: str) -> None:
+def rebuild(root: Path, top: Path, *, records: list[str], processes: str, builder: str) -> None:
     """Rebuild from one record.
 
     Raises RecordError for a record that cannot be read or is of another checkout, RebuildError for other bytes; a cut that fails
@@ -53,7 +61,7 @@ def rebuild(root: Path, top: Path, *, records: list[str], processes: str) -> Non
 
     record = read_record(find_record(records, root))
     folder = begin_folder(top, record)
-    release_file = write_pinned(root, folder, record)
+    release_file = write_pinned(root, folder, record, builder)
     run_doit(root, folder, record, release_file=release_file, processes=processes)
     rebuilt = folder / record.release
     rows = compare_outputs(record, rebuilt / "repo")
@@ -88,8 +96,11 @@ def begin_folder(top: Path, record: "Record") -> Path:
     return folder
 
 
-def write_pinned(root: Path, folder: Path, record: "Record") -> Path:
-    """Write the release that is cut: the recorded one, every source pinned. Raises RecordError if this is another checkout."""
+def write_pinned(root: Path, folder: Path, record: "Record", builder: str) -> Path:
+    """Write the release that is cut: the recorded one, every source pinned. Raises RecordError if this is another checkout.
+
+    Koji is no builder for that: what it has built of an SRPM it hands out again, and never builds by the same name twice.
+    """
     from tproxy_rpms.publish.rebuild import check_additions, check_files, pin_sources, target_name, write_release
     from tproxy_rpms.release.dump import dump_release
     from tproxy_rpms.release.load import load_release
@@ -101,6 +112,12 @@ def write_pinned(root: Path, folder: Path, record: "Record") -> Path:
     check_files(record, find=find)
     path = write_release(record, folder, find=find)
     release = pin_sources(load_release(str(path), root=root), record)
+    release = Cut(release=release, root=root).with_builder(builder).release
+    if release.builder == "koji":
+        raise RecordError(
+            f"{record.path}: Koji has built it, and would hand out the same builds again",
+            hint="build it here: doit rebuild --builder=mock RECORD",
+        )
     check_additions(record, list_inputs(Cut(release=release, root=root)))
     write_whole(path, dump_release(replace(release, files=()), target=target_name(record)))
     return path

@@ -103,8 +103,8 @@ class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no ty
 
     def complete_run(self) -> None:
         """Say what took long and where the result lies, and end with the exit code of the first failure's class."""
-        close_display()
         interrupted = isinstance(sys.exc_info()[1], KeyboardInterrupt)
+        close_display()
         if interrupted:
             self.end_builds()
         for error in self.runtime_errors:
@@ -122,9 +122,10 @@ class LineReporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no ty
 
     def end_builds(self) -> None:
         """Leave no build at work."""
-        from tproxy_rpms.tasks.interruption import end_builds
+        from tproxy_rpms.tasks.interruption import ask_about_remote, end_builds
 
         end_builds(self.line)
+        ask_about_remote([one.builder for one in (self.cut, *self.cut.others.values())], self.line)
 
     def tell_closing(self) -> None:
         """Write the table of what took longest, if the release's steps did."""

@@ -4,7 +4,10 @@ The first build is the release's own; the second sees another folder, user, host
 of jobs, in a root made anew. It never comes from a cache.
 """
 
+import os
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,15 +20,27 @@ from tproxy_rpms.tasks.cut import Cut
 from tproxy_rpms.tasks.step import Telling
 
 if TYPE_CHECKING:
+    from tproxy_rpms.builders import Variation
     from tproxy_rpms.repro.verdict import Report
 
 # What may be given behind `repro`, or behind one of its tasks.
 PARAMS: tuple[Mapping[str, Any], ...] = (
     {"name": "against", "long": "against", "type": str, "default": "", "help": "a published repository, URL or folder"},
+    {
+        "name": "builder",
+        "long": "builder",
+        "type": str,
+        "default": "",
+        "help": "who builds the second time; else the release's own",
+    },
     {"name": "detail", "long": "detail", "type": bool, "default": False, "help": "have diffoscope show what differs"},
     {"name": "seconds", "long": "seconds", "type": int, "default": 300, "help": "the most that diffoscope may take for one RPM"},
     {"name": "megabytes", "long": "megabytes", "type": int, "default": 10, "help": "the most that its page of one RPM may have"},
 )
+
+
+# Where Koji has built the first side there may be more workers than this host has cores.
+_turns = threading.BoundedSemaphore(os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +48,7 @@ class Wish:
     """What is asked for: see PARAMS."""
 
     against: str
+    builder: str
     detail: bool
     seconds: int
     megabytes: int
@@ -66,7 +82,7 @@ def judge(cut: Cut, package: Package, arch: str, **options: Any) -> None:
     elif arch == "SRPM":
         report, second = compare_srpm(cut, package)
     else:
-        report, second = compare_second(cut, package, "x86_64" if arch == "x86_64" else "i386")
+        report, second = compare_second(cut, package, "x86_64" if arch == "x86_64" else "i386", wish.builder)
     folder = cut.verdicts(wish.against)
     write_report(folder / f"{package.name}-{arch}.json", report)
     for comparison in report.comparisons:  # a page of an earlier build would tell of other differences
@@ -84,44 +100,89 @@ def find_first(cut: Cut, package: Package, arch: str) -> list[Path]:
     return sorted(read_outputs(cut.stamp(*cut.made_by(package.name, arch))))
 
 
-def compare_second(cut: Cut, package: Package, arch: Arch) -> "tuple[Report, list[Path]]":
-    """Return the comparison with a second build, which is made if it is not there yet, and its RPMs."""
-    from tproxy_rpms.builders import Varier
+def compare_second(cut: Cut, package: Package, arch: Arch, builder: str = "") -> "tuple[Report, list[Path]]":
+    """Return the comparison with a second build, which is made if it is not there yet, and its RPMs; `builder` makes it."""
     from tproxy_rpms.publish.origin import read_origin
     from tproxy_rpms.repro.compare import compare_sets
     from tproxy_rpms.repro.verdict import Report
-    from tproxy_rpms.store import digest_code, is_current, write_stamp
     from tproxy_rpms.surroundings import list_varied
-    from tproxy_rpms.tasks.observe import watch_build, watch_root
-    from tproxy_rpms.tasks.rpm import inputs, make_job
 
-    if not isinstance(cut.builder, Varier):
-        raise UserError(
-            f"{cut.release.name}: the {cut.release.builder} builder has no second build", hint="compare with --against"
-        )
-    folder = cut.build / "second" / f"{package.name}-{arch}"
-    job = make_job(cut, package, arch)
-    ccache = job.ccache and job.ccache.with_name(f"{job.ccache.name}-second")
-    job = replace(job, results=folder / "rpms", logs=folder / "logs", ccache=ccache)
-    folder.mkdir(parents=True, exist_ok=True)
-    name = f"repro:{package.name}:{arch}"
-    with watch_root(cut, arch, name):
-        variation = cut.builder.vary(job, log=folder / "root.log")
-    stamp = cut.stamp("repro", package.name, arch)
-    shaped_by = inputs(cut, package, arch) | {"second": variation.second, "code": digest_code("builders")}
-    if not is_current(stamp, inputs=shaped_by):
-        with watch_build(cut, variation.job, name):
-            built = cut.builder.build(variation.job)
-        write_stamp(stamp, inputs=shaped_by, outputs=built.rpms)
-    second = sorted(read_outputs(stamp))
+    other = cut.with_builder(builder)
+    variation = vary_job(cut, other, package, arch)
+    second = build_second(cut, other, package, variation)
     surroundings = (replace(variation.first, jobs=read_origin(cut.origin(package, arch)).jobs or None), variation.second)
+    varied = list_varied(*surroundings)
     return Report(
         package=package.name,
         arch=arch,
         comparisons=compare_sets(find_first(cut, package, arch), second, surroundings=surroundings),
-        varied=list_varied(*surroundings),
-        kept=variation.kept,
+        varied=varied,
+        kept={name: why for name, why in variation.kept.items() if name not in varied},
     ), second
+
+
+def vary_job(cut: Cut, other: Cut, package: Package, arch: Arch) -> "Variation":
+    """Return a second build of a job by the builder of `other`, with what the release's own build has seen as the first."""
+    from tproxy_rpms.builders import Varier
+    from tproxy_rpms.tasks.observe import watch_root
+    from tproxy_rpms.tasks.rpm import make_job
+
+    for one in (cut, other):
+        if not isinstance(one.builder, Varier):
+            raise UserError(
+                f"{cut.release.name}: the {one.release.builder} builder has no second build", hint="compare with --against"
+            )
+    assert isinstance(cut.builder, Varier) and isinstance(other.builder, Varier)
+    folder = second_folder(cut, package, arch)
+    folder.mkdir(parents=True, exist_ok=True)
+    job = make_job(other, package, arch)
+    ccache = job.ccache and job.ccache.with_name(f"{job.ccache.name}-second")
+    job = replace(job, results=folder / "rpms", logs=folder / "logs", ccache=ccache)
+    with watch_root(other, arch, f"repro:{package.name}:{arch}"):
+        if other is cut:
+            return cut.builder.vary(job, log=folder / "root.log")
+        make_other_root(cut, other, arch)
+        variation = other.builder.vary(job, log=folder / "root.log")
+    first = replace(cut.builder.surroundings(job), root=f"the {cut.release.builder} builder's")
+    return replace(variation, first=first, second=replace(variation.second, root=f"the {other.release.builder} builder's"))
+
+
+def make_other_root(cut: Cut, other: Cut, arch: Arch) -> None:
+    """Make the root of an arch that second builds by another builder begin with, once for all packages."""
+    from tproxy_rpms.store import is_current, wait_for_lock, write_stamp
+    from tproxy_rpms.tasks.root import inputs
+
+    name = f"root-{other.release.builder}-{arch}"
+    stamp = cut.stamp(name)
+    with wait_for_lock(stamp.with_suffix(".lock")):
+        if not is_current(stamp, inputs=inputs(other, arch)):
+            made = other.builder.make_root(arch, log=cut.build / "logs" / f"{name}.log")
+            write_stamp(stamp, inputs=inputs(other, arch), outputs=made)
+
+
+def build_second(cut: Cut, other: Cut, package: Package, variation: "Variation") -> list[Path]:
+    """Return the RPMs of a second build; one that was made of the same, in the same surroundings, is not made again."""
+    from tproxy_rpms.builders import Remote
+    from tproxy_rpms.store import digest_code, is_current, write_stamp
+    from tproxy_rpms.tasks.observe import watch_build
+    from tproxy_rpms.tasks.rpm import inputs
+
+    arch = variation.job.arch
+    stamp = cut.stamp("repro", package.name, arch)
+    shaped_by = inputs(cut, package, arch) | {"second": variation.second, "code": digest_code("builders")}
+    if other is not cut:
+        shaped_by |= {"builder": other.release.builder}
+    if not is_current(stamp, inputs=shaped_by):
+        turn = nullcontext() if isinstance(other.builder, Remote) else _turns
+        with turn, watch_build(other, variation.job, f"repro:{package.name}:{arch}"):
+            built = other.builder.build(variation.job)
+        write_stamp(stamp, inputs=shaped_by, outputs=built.rpms)
+    return sorted(read_outputs(stamp))
+
+
+def second_folder(cut: Cut, package: Package, arch: Arch) -> Path:
+    """The folder of a second build."""
+    return cut.build / "second" / f"{package.name}-{arch}"
 
 
 def compare_srpm(cut: Cut, package: Package) -> "tuple[Report, list[Path]]":

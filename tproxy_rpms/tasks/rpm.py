@@ -48,7 +48,7 @@ def build(cut: Cut, package: Package, arch: Arch) -> tuple[Path, ...]:
 
     job, known = make_job(cut, package, arch), identify(cut, package, arch)
     if cut.finished_builds and not known:
-        cut.finished_builds.warn("roots", "neither taken from nor kept in: the build roots are not locked (doit lock)")
+        cut.finished_builds.warn("roots", f"neither taken from nor kept in: {why_unknown(cut)}")
     kept = cut.finished_builds.take(known, job) if known and cut.finished_builds else None
     built = kept.built if kept else build_job(cut, job, known)
     origin = Origin(
@@ -97,9 +97,17 @@ def identify(cut: Cut, package: Package, arch: Arch) -> "Inputs | None":
     )
 
 
+def why_unknown(cut: Cut) -> str:
+    """Return why nobody can tell beforehand what goes into a build."""
+    from tproxy_rpms.builders import Remote
+
+    elsewhere = isinstance(cut.builder, Remote)
+    return "what build roots elsewhere hold, nobody can tell" if elsewhere else "the build roots are not locked (doit lock)"
+
+
 def make_job(cut: Cut, package: Package, arch: Arch) -> "Job":
     """Return what the builder is asked for a package and arch."""
-    from tproxy_rpms.builders import Job
+    from tproxy_rpms.builders import Job, Remote
 
     (srpm,) = read_outputs(cut.stamp("srpm", package.name))
     requires = tuple(path for name in package.after for path in read_outputs(cut.stamp("rpm", name, arch)))
@@ -109,7 +117,7 @@ def make_job(cut: Cut, package: Package, arch: Arch) -> "Job":
         arch=arch,
         results=cut.rpms(package, arch),
         logs=cut.logs(package, arch),
-        jobs=share_cores(),
+        jobs=0 if isinstance(cut.builder, Remote) else share_cores(),
         requires=requires,
         ccache=cut.cache / "ccache" if cut.ccache else None,
         epoch=cut.release.epoch,
