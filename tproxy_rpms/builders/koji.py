@@ -16,7 +16,6 @@ from tproxy_rpms.builders.kojisession import open_session, read_access
 from tproxy_rpms.builders.kojitarget import read_target
 from tproxy_rpms.builders.kojitask import Claim, Ledger, Order, make_order
 from tproxy_rpms.builders.kojiwatch import Watch, wait_for_builds
-from tproxy_rpms.builders.mock import create as create_mock
 from tproxy_rpms.builders.output import finish_rpms, start_logs
 from tproxy_rpms.console import tell
 from tproxy_rpms.errors import TproxyError, UserError
@@ -90,6 +89,8 @@ class KojiBuilder:
 
     def make_userland(self, arch: Arch, *, log: Path) -> Path:
         """Return a system of the target, made by this host's mock with the target's own configuration; see the protocol."""
+        from tproxy_rpms.builders.mock import create as create_mock
+
         return create_mock(self.release, cache=self.cache, work=self.work).make_userland(arch, log=log)
 
     def build(self, job: Job) -> Result:
