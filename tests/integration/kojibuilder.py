@@ -4,12 +4,14 @@ It runs in namespaces of its own: when its first process ends, so does all that 
 /etc/mock holds the configurations that kojid writes, and build roots lie in memory. Nothing of that is seen outside.
 """
 
+import contextlib
 import grp
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -113,7 +115,8 @@ class KojiBuilder:
         return self.hub.folder / f"{self.name}.log"
 
     def start(self) -> None:
-        """Start kojid. It frees the tasks that it did not finish before."""
+        """Start kojid and wait until it has asked for work. Tasks that it did not finish before are begun anew."""
+        begin = time.time()
         configuration = self.folder / "kojid.conf"
         configuration.write_text(CONFIG.format(**vars(self), password=self.hub.passwords[self.name]))
         mock = shutil.which("mock")
@@ -124,32 +127,41 @@ class KojiBuilder:
                 [*command, "--fg", "--force-lock", "--verbose"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=self.hub.python.environment, start_new_session=True, cwd=self.folder,
             )  # fmt: skip
+        while (self.hub.admin.getHost(self.name)["update_ts"] or 0) < begin:
+            assert self.process.poll() is None and time.time() < begin + 120, self.log.read_text()
+            time.sleep(0.2)
 
     def stop(self) -> None:
-        """End kojid, which frees its tasks, and all that it has started. Does nothing if it is stopped."""
-        process, self.process = self.process, None
-        if process is None:
+        """End kojid and all that it has started; tasks that it is at fail, or are freed. Does nothing if it is not there."""
+        if self.process is None:
             return
-        for child in find_children(process.pid):
+        for child in find_children(self.process.pid):
             os.kill(child, signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(20)
+        self.kill()
+
+    def kill(self) -> None:
+        """End it as a loss of power would: its tasks stay open, and are begun anew when it starts again."""
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
 
     def restart(self) -> None:
         """Stop and start."""
         self.stop()
         self.start()
 
-    def processes(self) -> list[int]:
-        """The ids of all processes in the builder's namespace, as the host knows them."""
+    def processes(self) -> dict[int, str]:
+        """All processes in the builder's namespace: their ids, as the host knows them, and their commands."""
         if self.process is None:
-            return []
+            return {}
         (first,) = find_children(self.process.pid)
         space = read_namespace(first)
-        return [pid for path in Path("/proc").glob("[0-9]*") if read_namespace(pid := int(path.name)) == space]
+        pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+        found = {pid: read_command(pid) for pid in pids if read_namespace(pid) == space}
+        return {pid: command for pid, command in found.items() if command}  # one without has ended, and nobody asked for it yet
 
 
 def find_children(process: int) -> list[int]:
@@ -163,6 +175,14 @@ def read_namespace(process: int) -> Path | None:
         return Path(f"/proc/{process}/ns/pid").readlink()
     except OSError:
         return None
+
+
+def read_command(process: int) -> str:
+    """Return a process's command, or nothing if it has ended."""
+    try:
+        return Path(f"/proc/{process}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
 
 
 def main() -> None:

@@ -29,6 +29,8 @@ LoginCreatesUser = False
 DisableNotifications = True
 LogLevel = INFO
 RunInterval = 1
+ReadyTimeout = 20
+AssignTimeout = 20
 [policy]
 build_from_srpm =
     has_perm admin build :: allow
@@ -195,10 +197,9 @@ class KojiHub:
         groups: Mapping[str, Sequence[str]] = GROUPS, extra: Mapping[str, Any] | None = None, perm: str | None = None,
         pkgs: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        """Add a target with its tags, NAME and NAME-build; `external` is a URL with $arch, or one an arch as repositories
-        name them.
+        """Add a target with its tags, NAME and NAME-build; `external` is a URL with $arch, or one an arch.
 
-        The arches are what RPMs are built for. Repositories of i686 are called i386.
+        RPMs are built for `arches` as they stand there; the repositories of i686 are called i386.
         """
         admin, build = self.admin, f"{name}-build"
         admin.createTag(name, perm=perm)
@@ -225,7 +226,7 @@ class KojiHub:
             )
             self.start_process("kojira", str(self.source / "util" / "kojira"), "--fg", "--force-lock", "-c", str(config))
 
-    def wait_repo(self, target: str, *, timeout: float = 120) -> int:
+    def wait_repo(self, target: str, *, timeout: float = 300) -> int:
         """Return the id of a repository that has all that the target's build tag has now. Needs a builder."""
         answer = self.admin.repo.request(f"{target}-build", min_event="last")
         end = time.monotonic() + timeout
