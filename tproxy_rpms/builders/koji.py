@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from tproxy_rpms.builders.kojikept import fetch_kept
 from tproxy_rpms.builders.kojilog import LOGS, NAMES
 from tproxy_rpms.builders.kojioutput import PLACE, fetch_rpms, read_made, read_place, write_place
 from tproxy_rpms.builders.kojirepo import wait_for_builds
-from tproxy_rpms.builders.kojisession import open_session, read_access
+from tproxy_rpms.builders.kojisession import load_koji, open_session, read_access
 from tproxy_rpms.builders.kojitarget import read_target
 from tproxy_rpms.builders.kojitask import ACTIVE, UPLOADS, Claim, Ledger, Order, make_order
 from tproxy_rpms.builders.kojiwatch import Watch
@@ -190,12 +190,16 @@ class KojiBuilder:
         """Cancel the tasks that this clone has submitted and watches, and return them, for people."""
         with self.turn:
             own = {task: order for (task, _), (order, claim) in self.running.items() if claim.own}
-        if own:
-            with open_session(self.koji) as session:
-                for task, order in own.items():
+        return tuple(self.cancel(own)) if own else ()
+
+    def cancel(self, tasks: Mapping[int, Order]) -> Iterator[str]:
+        """Cancel tasks, and yield those that are, for people; what the hub refuses is done, or another's by now."""
+        with open_session(self.koji) as session:
+            for task, order in sorted(tasks.items(), key=lambda item: item[0]):
+                with suppress(load_koji().GenericError):
                     session.cancelTask(task)
                     self.ledger.forget(order)
-        return tuple(f"{order.package}: task {task}" for task, order in sorted(own.items(), key=lambda item: item[0]))
+                    yield f"{order.package}: task {task}"
 
 
 def begin_log(log: Path) -> Callable[[str], None]:
