@@ -171,6 +171,11 @@ class FakeSession:
             for name, (tag, dest) in self.hub.targets.items()
         ]
 
+    def listTags(self, build: str) -> list[dict[str, Any]]:
+        if build not in self.hub.builds:
+            raise koji.GenericError(f"No such build: '{build}'")
+        return [self.hub.tags[tag] for _, tag, nvr in self.hub.tagged if nvr == build]
+
     def getTag(self, tag: int) -> dict[str, Any]:
         return self.hub.tags[tag]
 
@@ -207,11 +212,12 @@ class FakeSession:
     def listHosts(self, arches: list[str] | None = None, channelID: int | str | None = None) -> list[dict[str, Any]]:
         pattern = rf"\b({'|'.join(arches)})\b" if arches else ""
         channel = {"default": 1}.get(str(channelID), channelID)
-        return [one for one in self.hub.hosts if re.search(pattern, str(one["arches"])) and channel in (None, one["channel"])]
+        hosts = [one for one in self.hub.hosts if re.search(pattern, str(one["arches"])) and channel in (None, one["channel"])]
+        told = (lambda host: {"update_ts": self.hub.seen(host)}) if self.hub.tells_updates else lambda _: {}
+        return [{key: value for key, value in host.items() if key != "seen"} | told(host) for host in hosts]
 
     def getLastHostUpdate(self, host: int, ts: bool = False) -> float | None:
-        seen = next(one["seen"] for one in self.hub.hosts if one["id"] == host)
-        return None if seen is None else self.hub.clock.time() - float(str(seen))
+        return self.hub.seen(next(one for one in self.hub.hosts if one["id"] == host))
 
     def listBuildroots(self, taskID: int) -> list[dict[str, Any]]:
         return [root for root in self.hub.roots if root["task_id"] == taskID]

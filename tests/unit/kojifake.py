@@ -6,7 +6,7 @@ Its builders do what a test tells them, one step each time that somebody waits.
 import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,7 @@ class FakeHub:
                 "capacity": 2.0, "channel": 1, "seen": 0.0,
             },
         ]  # fmt: skip
+        self.tells_updates = True  # whether listHosts tells when a builder was last heard of, as from 1.35 on
         self.sent: dict[str, int] = {}  # file → bytes that were downloaded of it
         self.damaged: dict[str, int] = {}  # file → how often it comes with a bit turned
         self.files_of: Callable[[str, str], dict[str, bytes]] = self.make_rpms
@@ -144,6 +145,10 @@ class FakeHub:
         """The arches of a task, by their label."""
         parent = parent or self.newest
         return {str(one.label): one for one in self.tasks.values() if one.parent == parent.id and one.method == "buildArch"}
+
+    def seen(self, host: Mapping[str, Any]) -> float | None:
+        """When a builder was last heard of."""
+        return None if host["seen"] is None else self.clock.time() - float(host["seen"])
 
     # The builders
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import koji
 import pytest
+import requests
 
 from tproxy_rpms.builders import Job, Result
 from tproxy_rpms.builders.koji import KojiBuilder
@@ -22,6 +23,7 @@ from tproxy_rpms.tasks.reporter import LineReporter
 from ..conftest import make_release
 from .kojiclient import FakeSession
 from .kojifake import CANCELED, FREE, FakeHub
+from .kojirpm import make_srpm
 
 Jobs = Callable[..., Job]
 Builders = Callable[..., KojiBuilder]
@@ -133,14 +135,30 @@ def test_a_hub_that_does_not_cancel_is_told(
     hub: FakeHub, builder: KojiBuilder, make_job: Jobs, press: Callable[[bool], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
-        raise koji.ActionNotAllowed("Cannot cancel task, not owner")
+        raise requests.ConnectionError("[Errno 111] Connection refused")
 
     press(True)
     with at_work(hub, builder, make_job()), monkeypatch.context() as patched:
         patched.setattr(FakeSession, "cancelTask", refuse)
         told = ask(builder)
-        assert told[1].startswith("could not be cancelled: ") and "not owner" in told[1]
+        assert told[1].startswith("could not be cancelled: ") and "Connection refused" in told[1]
         assert builder.list_running() == ("hello: task 1",)
+
+
+def test_a_task_that_cannot_be_cancelled_leaves_no_other_at_work(
+    hub: FakeHub, builder: KojiBuilder, make_job: Jobs, press: Callable[[bool], None], tmp_path: Path
+) -> None:
+    def refuse() -> None:
+        raise koji.ActionNotAllowed("Cannot cancel task, not owner")
+
+    later = make_job(
+        package="later", srpm=make_srpm(tmp_path, "later-1-1"), results=tmp_path / "later", logs=tmp_path / "later-logs"
+    )
+    press(True)
+    with at_work(hub, builder, make_job()), at_work(hub, builder, later):
+        hub.hook("before cancelTask", refuse)
+        assert ask(builder)[1] == "cancelled: later: task 2"
+        assert [task.state for task in hub.list_parents()] == [FREE, CANCELED]
 
 
 def test_nothing_is_asked_when_nothing_is_at_work(

@@ -252,21 +252,28 @@ def test_a_failure_is_told_once_for_each_arch_and_then_the_order_is_submitted_an
     assert len(hub.list_parents()) == 2
 
 
-@pytest.mark.parametrize("cancelled", [True, False])
-def test_a_failure_that_nobody_has_seen_yet_is_told_by_the_next_run(
-    hub: FakeHub, builder: KojiBuilder, make_job: Jobs, cancelled: bool
-) -> None:
+def test_a_failure_that_nobody_has_seen_yet_is_told_by_the_next_run(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:
     die_watching(hub, builder, make_job())
     hub.begin()
-    if cancelled:
-        hub.cancel(hub.newest)
-    else:
-        hub.fail("x86_64")
+    hub.fail("x86_64")
     with pytest.raises(BuildError, match=r"hello for x86_64"):
         builder.build(make_job())
     assert len(hub.list_parents()) == 1
     builder.build(make_job())
     assert len(hub.list_parents()) == 2
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_what_was_cancelled_while_nobody_watched_is_submitted_anew(
+    hub: FakeHub, builder: KojiBuilder, make_job: Jobs, begun: bool
+) -> None:
+    """Nobody learns anything from being told of it: who has cancelled knows, and wants a new one."""
+    die_watching(hub, builder, make_job())
+    if begun:
+        hub.begin()
+    hub.cancel(hub.newest)
+    build_both(builder, make_job)
+    assert [task.state for task in hub.list_parents()] == [CANCELED, CLOSED]
 
 
 def test_what_fails_after_our_patience_has_ended_is_told_by_the_next_run(

@@ -89,13 +89,30 @@ def test_a_repository_that_nobody_makes(hub: FakeHub, make_builder: Builders, jo
     assert not hub.tasks
 
 
-def test_a_build_that_lies_where_the_build_tag_does_not_look(hub: FakeHub, make_builder: Builders, job: Job) -> None:
+def test_a_build_that_lies_where_the_build_tag_does_not_look(hub: FakeHub, builder: KojiBuilder, job: Job) -> None:
     hub.tags[3] = {"id": 3, "name": "elsewhere", "arches": "", "extra": {}}
     hub.builds["lib-1-1"] = hub.describe_build("lib-1-1", COMPLETE)
     hub.tag_build("lib-1-1", 3)
-    with pytest.raises(KojiError, match="its tag is not in t-build's inheritance") as caught:
-        make_builder(patience=1).build(job)
-    assert "koji add-tag-inheritance t-build" in caught.value.hint
+    with pytest.raises(KojiError, match="lib-1-1 is in elsewhere, and t-build takes nothing from there") as caught:
+        builder.build(job)
+    assert caught.value.hint == "koji tag-build t lib-1-1"
+    assert hub.clock.slept == 0 and not hub.tasks
+
+
+def test_a_build_tag_that_takes_nothing_from_the_destination_tag(hub: FakeHub, builder: KojiBuilder, job: Job) -> None:
+    hub.inherits.clear()
+    hub.tag_build("lib-1-1", 1)
+    with pytest.raises(KojiError, match="lib-1-1 is in t, and t-build takes nothing from there") as caught:
+        builder.build(job)
+    assert caught.value.hint == "koji add-tag-inheritance t-build t"
+    assert hub.clock.slept == 0 and not hub.tasks
+
+
+def test_a_build_that_lies_in_the_build_tag_itself(hub: FakeHub, builder: KojiBuilder, job: Job) -> None:
+    hub.inherits.clear()
+    hub.tag_build("lib-1-1", 2)
+    builder.build(job)
+    assert len(hub.list_parents()) == 1
 
 
 def test_a_chain_of_packages_builds_one_after_the_other(

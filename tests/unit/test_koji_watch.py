@@ -109,7 +109,7 @@ def test_a_builder_that_fails_without_mock_is_told_in_its_own_words(hub: FakeHub
 def test_an_arch_that_was_cancelled_with_its_sibling_names_it(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:
     hub.play(hub.begin, partial(hub.fail, "i686"))
     error = fail_of(builder, make_job("x86_64"))
-    assert error.message == f"hello for x86_64: Koji has cancelled it when i686 failed (task 3 of {URL})"
+    assert error.message == f"hello for x86_64: Koji has cancelled it when i686 failed (task 3 on one.example.org of {URL})"
     assert "build_arch_can_fail" in error.hint
 
 
@@ -202,7 +202,7 @@ def test_a_task_that_nobody_takes_is_told_with_who_could(
     change_host(hub, **host)
     hub.play()
     error = fail_of(make_builder(patience=3), make_job(), KojiError)
-    assert f"task 1 of {URL} waits for a builder since 3 minutes: {said}" in error.message
+    assert f"task 1 of {URL} (build) waits for a builder since 3 minutes: {said}" in error.message
     assert "koji.patience" in error.hint
     assert 180 <= hub.clock.slept < 240
     hub.works = True
@@ -220,7 +220,7 @@ def test_an_arch_that_nobody_takes_is_told_by_the_arch_that_koji_knows(
     hub.hosts.append(hub.hosts[0] | {"id": 2, "name": "two.example.org", "arches": "x86_64"})
     hub.play(wait)
     error = fail_of(make_builder(patience=1), make_job("i386"), KojiError)
-    assert f"task 3 of {URL} waits for a builder" in error.message
+    assert f"task 3 on one.example.org of {URL} (buildArch) waits for a builder" in error.message
     assert "one.example.org" in error.message and "two.example.org" not in error.message
 
 
