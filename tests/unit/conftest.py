@@ -5,7 +5,7 @@ Koji's library is loaded by who asks for these: all other tests run without it.
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "FakeHub":
     """A hub that answers every session of koji's library; nobody really sleeps while waiting for it."""
     from .kojiclient import connect
-    from .kojifake import Clock, FakeHub
+    from .kojiclock import Clock
+    from .kojifake import FakeHub
 
     clock = Clock()
     for name, module in list(sys.modules.items()):
@@ -80,3 +81,13 @@ def make_job(tmp_path: Path) -> Callable[..., Job]:
         return Job(**(fields | changes))
 
     return make
+
+
+@pytest.fixture
+def files(hub: "FakeHub") -> Iterator[str]:
+    """The URL of what the hub keeps, on loopback."""
+    from .kojifiles import serve_files
+
+    hub.kept.mkdir(exist_ok=True)
+    with serve_files(hub.kept) as url:
+        yield url

@@ -5,7 +5,6 @@ Its builders do what a test tells them, one step each time that somebody waits.
 
 import hashlib
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import koji
 
+from .kojiclock import Clock
 from .kojirpm import make_rpm, nvr_of
 
 FREE, OPEN, CLOSED, CANCELED, ASSIGNED, FAILED = range(6)
@@ -20,36 +20,15 @@ BUILDING, COMPLETE, DELETED, BUILD_FAILED, BUILD_CANCELED = range(5)
 URL = "https://koji.example.org/kojihub"
 CANONICAL = {"i686": "i386"}
 
+# More steps than any test waits for: whoever still waits then does so for ever.
+ENDLESS = 5000
+
 # What mock and rpmbuild leave of a package that does not compile.
 LOGS_OF_A_FAILURE = {
     "mock_output.log": b"ERROR: Command failed: \n # bash --login -c '/usr/bin/rpmbuild -bb --target x86_64 hello.spec'\n",
     "build.log": b"hello.c:1: error: no such thing\nmake: *** [all] Error 2\n",
     "root.log": b"DEBUG installed\n",
 }
-
-# More steps than any test waits for: whoever still waits then does so for ever.
-ENDLESS = 5000
-
-
-class Clock:
-    """What stands for the module `time`: whoever sleeps lets the hub's builders take a step, and time goes by at once."""
-
-    strftime, gmtime, localtime = staticmethod(time.strftime), staticmethod(time.gmtime), staticmethod(time.localtime)
-
-    def __init__(self) -> None:
-        self.begun = time.time()
-        self.slept = 0.0
-        self.step: Callable[[], None] = lambda: None
-
-    def time(self) -> float:
-        return self.begun + self.slept
-
-    def monotonic(self) -> float:
-        return 1000 + self.slept
-
-    def sleep(self, seconds: float) -> None:
-        self.slept += seconds
-        self.step()
 
 
 @dataclass(kw_only=True)
@@ -284,6 +263,17 @@ class FakeHub:
         self.event += 1
         self.builds.setdefault(nvr, self.describe_build(nvr, COMPLETE))
         self.tagged.append((self.event, tag, nvr))
+
+    def untag_build(self, nvr: str) -> None:
+        """Take a build out of all tags."""
+        self.event += 1
+        self.tagged = [one for one in self.tagged if one[2] != nvr]
+
+    def refuse(self, said: str) -> None:
+        """All is built, and the destination tag does not take it: the build is whole, and its task has failed."""
+        self.close()
+        self.untag_build(nvr_of(self.newest.request[0]))
+        self.newest.state, self.newest.result = FAILED, koji.ActionNotAllowed(said)
 
     def make_repo(self) -> None:
         """The repository of the build tag is made anew."""

@@ -1,9 +1,7 @@
 """A tagged build outlives the files of its task: its RPMs and logs come from where Koji keeps them."""
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -17,32 +15,6 @@ from .kojifake import FakeHub
 Jobs = Callable[..., Job]
 Builders = Callable[..., KojiBuilder]
 RPM = "hello-1-1.x86_64.rpm"
-
-
-class Files(SimpleHTTPRequestHandler):
-    """What the hub keeps, over HTTP. `asked` are the paths."""
-
-    asked: list[str]
-
-    def do_GET(self) -> None:
-        self.asked.append(self.path)
-        super().do_GET()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def files(hub: FakeHub) -> Iterator[str]:
-    """The URL of what the hub keeps, on loopback."""
-    hub.kept.mkdir()
-    handler = type("Handler", (Files,), {"asked": []})
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(hub.kept))) as server:
-        thread = threading.Thread(target=partial(server.serve_forever, 0.01))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 
 from tproxy_rpms.builders import Job
 from tproxy_rpms.builders.koji import KojiBuilder
-from tproxy_rpms.errors import KojiError
+from tproxy_rpms.errors import BuildError, KojiError
 
-from .kojifake import FakeHub
+from .kojifake import CANCELED, OPEN, FakeHub
 
 Jobs = Callable[..., Job]
 Builders = Callable[..., KojiBuilder]
@@ -95,6 +95,59 @@ def test_a_log_that_is_shorter_than_it_was_said_to_be(hub: FakeHub, builder: Koj
     )  # fmt: skip
     builder.build(make_job())
     assert read(make_job()) == "one\ntwo\n"
+
+
+def test_a_builder_that_begins_anew_begins_its_logs_anew(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:
+    """It was killed hard: the same task is built again, and what it had written is gone."""
+    seen: list[str] = []
+    look = lambda: seen.append(read(make_job()))  # noqa: E731  # a step of the script
+
+    def begin_anew() -> None:
+        hub.children()["x86_64"].output["build.log"] = b"second\n"
+
+    hub.play(
+        hub.begin, partial(hub.write, "x86_64", "build.log", "first, which is longer\n"), look, begin_anew, look,
+        partial(hub.write, "x86_64", "build.log", "and by now it is longer than the first one was\n"), look,
+        partial(hub.finish, "x86_64"), partial(hub.finish, "i686"), hub.close,
+    )  # fmt: skip
+    builder.build(make_job())
+    whole = "second\nand by now it is longer than the first one was\n"
+    assert seen == ["first, which is longer\n", "second\n", whole]
+    assert read(make_job()) == whole
+
+
+def test_another_task_of_the_arch_begins_its_logs_anew(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:
+    """A builder that was restarted may make a new child of the same task."""
+
+    def begin_another() -> None:
+        first = hub.children()["x86_64"]
+        first.state = CANCELED
+        hub.add_task("buildArch", owner=7, parent=1, label="x86_64", arch="x86_64", state=OPEN, output={"build.log": b"anew\n"})
+
+    hub.play(
+        hub.begin, partial(hub.write, "x86_64", "build.log", "of old\n"), begin_another,
+        partial(hub.finish, "x86_64"), partial(hub.finish, "i686"), hub.close,
+    )  # fmt: skip
+    builder.build(make_job())
+    assert read(make_job()) == "anew\n"
+
+
+def test_logs_of_an_earlier_build_do_not_stay_where_this_one_has_none(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:
+    """What a failure is called, and what the record tells, is read from them."""
+    job = make_job()
+    job.logs.mkdir()
+    for name in ("mock.log", "hw_info.log", "installed_pkgs.log", "koji.json", "build.log", "another.log"):
+        (job.logs / name).write_text("an older build's\n")
+
+    def fail() -> None:
+        hub.fail("x86_64")
+        hub.children()["x86_64"].output = {}
+
+    hub.play(hub.begin, fail)
+    with pytest.raises(BuildError):
+        builder.build(job)
+    assert {path.name for path in job.logs.iterdir()} == {"root.log", "build.log", "state.log", "koji.log", "another.log"}
+    assert [path.name for path in job.logs.iterdir() if "an older build's" in path.read_text()] == ["another.log"]
 
 
 def test_logs_are_called_as_our_own_builders_call_them(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from threading import Barrier
 
-import koji
 import pytest
 import requests
 
@@ -17,28 +16,12 @@ from tproxy_rpms.builders.koji import KojiBuilder
 from tproxy_rpms.errors import BuildError, KojiError
 from tproxy_rpms.surroundings import Surroundings
 
-from .kojiclient import FakeSession
 from .kojifake import BUILDING, CANCELED, CLOSED, COMPLETE, FREE, FakeHub
 from .kojirpm import make_rpm, make_srpm
+from .kojirun import BOTH, Killed, build_both, die_watching, kill
 
 Jobs = Callable[..., Job]
 Builders = Callable[..., KojiBuilder]
-BOTH = ("x86_64", "i386")
-
-
-class Killed(BaseException):
-    """The run was killed."""
-
-
-def kill() -> None:
-    raise Killed
-
-
-def build_both(builder: KojiBuilder, make_job: Jobs, **changes: object) -> None:
-    """Build both arches side by side, as doit's workers do."""
-    with ThreadPoolExecutor(2) as pool:
-        for made in [pool.submit(builder.build, make_job(arch, **changes)) for arch in BOTH]:
-            made.result()
 
 
 def test_both_arches_are_one_task_that_is_submitted_once(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:
@@ -82,55 +65,6 @@ def test_all_that_shapes_a_build_makes_another_order(
         moved.write_bytes(job.srpm.read_bytes())
         one.build(replace(job, srpm=moved, logs=tmp_path / "elsewhere", epoch=5))
     assert len(hub.list_parents()) == len(asked)
-
-
-def test_an_upload_that_is_there_is_not_sent_again(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:
-    hub.hook("before build", kill)
-    with pytest.raises(Killed):
-        builder.build(make_job())
-    assert not hub.tasks
-    builder.build(make_job())
-    assert (hub.count("uploadWrapper"), len(hub.list_parents())) == (1, 1)
-
-
-def test_half_an_upload_is_sent_again(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:
-    def tear() -> None:
-        (name,) = hub.files
-        hub.files[name] = hub.files[name][:50]
-        raise Killed
-
-    hub.hook("after uploadWrapper", tear)
-    with pytest.raises(Killed):
-        builder.build(make_job())
-    builder.build(make_job())
-    assert hub.count("uploadWrapper") == 2
-    assert hub.files[hub.newest.request[0]] == make_job().srpm.read_bytes()
-
-
-def test_a_hub_that_cannot_tell_of_an_upload_gets_it_again(
-    hub: FakeHub, builder: KojiBuilder, make_job: Jobs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An upload under way is locked, and hubs before 1.27 know no SHA-256."""
-
-    def refuse(*_: object, **__: object) -> None:
-        raise koji.GenericError("Unsupported verify type: sha256")
-
-    monkeypatch.setattr(FakeSession, "checkUpload", refuse)
-    builder.build(make_job())
-    assert hub.files[hub.newest.request[0]] == make_job().srpm.read_bytes()
-
-
-def test_an_upload_of_other_bytes_and_the_same_size_is_sent_again(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:
-    def turn() -> None:
-        (name,) = hub.files
-        hub.files[name] = bytes(reversed(hub.files[name]))
-        raise Killed
-
-    hub.hook("after uploadWrapper", turn)
-    with pytest.raises(Killed):
-        builder.build(make_job())
-    builder.build(make_job())
-    assert hub.files[hub.newest.request[0]] == make_job().srpm.read_bytes()
 
 
 def test_a_run_that_was_killed_when_it_had_submitted_finds_its_task(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:
@@ -196,6 +130,56 @@ def test_the_task_of_another_user_is_not_taken(hub: FakeHub, make_builder: Build
     assert [task.owner for task in hub.list_parents()] == [7, 8]
 
 
+@pytest.fixture
+def make_other(make_builder: Builders, tmp_path: Path) -> Callable[[], KojiBuilder]:
+    """Return a builder of another user, in a clone of their own."""
+    password = tmp_path / "other-password"
+    password.touch(0o600)
+    password.write_text("secret2\n")
+    return partial(make_builder, "other", user="other", password_file=password)
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_the_same_build_of_another_user_is_watched_and_taken(
+    hub: FakeHub, builder: KojiBuilder, make_other: Callable[[], KojiBuilder], make_job: Jobs, begun: bool
+) -> None:
+    die_watching(hub, builder, make_job())
+    hub.begin()
+    if not begun:
+        hub.settle()
+    other = make_other()
+    assert [path.name for path in other.build(make_job()).rpms] == ["hello-1-1.x86_64.rpm"]
+    assert (len(hub.list_parents()), hub.count("uploadWrapper")) == (1, 1)
+    assert "found task 1" in (make_job().logs / "koji.log").read_text()
+
+
+def test_the_build_of_another_user_that_fails_is_told_and_then_built_by_this_one(
+    hub: FakeHub, builder: KojiBuilder, make_other: Callable[[], KojiBuilder], make_job: Jobs
+) -> None:
+    die_watching(hub, builder, make_job())
+    hub.begin()
+    other = make_other()
+    hub.play(lambda: None, partial(hub.fail, "x86_64"))
+    with pytest.raises(BuildError, match="rpmbuild failed"):
+        other.build(make_job())
+    hub.works = True
+    build_both(other, make_job)
+    assert [task.owner for task in hub.list_parents()] == [7, 8]
+
+
+def test_the_build_of_another_user_is_not_cancelled(
+    hub: FakeHub, builder: KojiBuilder, make_other: Callable[[], KojiBuilder], make_job: Jobs
+) -> None:
+    die_watching(hub, builder, make_job())
+    hub.begin()
+    other = make_other()
+    hub.play(lambda: cancelled.append(other.cancel_running()))
+    cancelled: list[tuple[str, ...]] = []
+    hub.script += [hub.work] * 3
+    other.build(make_job())
+    assert (cancelled, hub.count("cancelTask")) == ([()], 0)
+
+
 def test_of_two_tasks_for_one_order_the_first_wins_and_the_other_is_cancelled(
     hub: FakeHub, make_builder: Builders, make_job: Jobs, tmp_path: Path
 ) -> None:
@@ -230,72 +214,6 @@ def test_of_two_tasks_that_were_left_at_work_every_clone_watches_the_first(
         job = make_job(logs=tmp_path / clone)
         die_watching(hub, builder, job)
         assert "task 1 " in (job.logs / "koji.log").read_text()
-
-
-def die_watching(hub: FakeHub, builder: KojiBuilder, job: Job) -> None:
-    """Submit, and be killed when it comes to watching."""
-    hub.hook("before getTaskChildren", kill)
-    with pytest.raises(Killed):
-        builder.build(job)
-
-
-def test_a_failure_is_told_once_for_each_arch_and_then_the_order_is_submitted_anew(
-    hub: FakeHub, builder: KojiBuilder, make_job: Jobs
-) -> None:
-    hub.play(hub.begin, partial(hub.fail, "x86_64"))
-    for arch in BOTH:
-        with pytest.raises(BuildError):
-            builder.build(make_job(arch))
-    assert len(hub.list_parents()) == 1
-    hub.works = True
-    build_both(builder, make_job)
-    assert len(hub.list_parents()) == 2
-
-
-def test_a_failure_that_nobody_has_seen_yet_is_told_by_the_next_run(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:
-    die_watching(hub, builder, make_job())
-    hub.begin()
-    hub.fail("x86_64")
-    with pytest.raises(BuildError, match=r"hello for x86_64"):
-        builder.build(make_job())
-    assert len(hub.list_parents()) == 1
-    builder.build(make_job())
-    assert len(hub.list_parents()) == 2
-
-
-@pytest.mark.parametrize("begun", [True, False])
-def test_what_was_cancelled_while_nobody_watched_is_submitted_anew(
-    hub: FakeHub, builder: KojiBuilder, make_job: Jobs, begun: bool
-) -> None:
-    """Nobody learns anything from being told of it: who has cancelled knows, and wants a new one."""
-    die_watching(hub, builder, make_job())
-    if begun:
-        hub.begin()
-    hub.cancel(hub.newest)
-    build_both(builder, make_job)
-    assert [task.state for task in hub.list_parents()] == [CANCELED, CLOSED]
-
-
-def test_what_fails_after_our_patience_has_ended_is_told_by_the_next_run(
-    hub: FakeHub, make_builder: Builders, make_job: Jobs
-) -> None:
-    hub.play()
-    with pytest.raises(KojiError, match="waits for a builder"):
-        make_builder(patience=1).build(make_job())
-    hub.begin()
-    hub.fail("x86_64")
-    with pytest.raises(BuildError, match="rpmbuild failed"):
-        make_builder(patience=1).build(make_job())
-    assert len(hub.list_parents()) == 1
-
-
-def test_a_fresh_clone_is_not_told_of_old_failures(hub: FakeHub, make_builder: Builders, make_job: Jobs) -> None:
-    hub.play(hub.begin, partial(hub.fail, "x86_64"))
-    with pytest.raises(BuildError):
-        make_builder().build(make_job())
-    hub.works = True
-    make_builder("fresh").build(make_job())
-    assert len(hub.list_parents()) == 2
 
 
 def test_scratch_builds_that_the_hub_has_cleared_away_are_made_again(

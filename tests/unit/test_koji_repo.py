@@ -1,7 +1,11 @@
 """What later packages need is in the repository that their roots are made from before they are submitted."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from threading import Barrier
 
 import koji
 import pytest
@@ -11,8 +15,9 @@ from tproxy_rpms.builders.koji import KojiBuilder
 from tproxy_rpms.errors import KojiError
 
 from .kojiclient import FakeSession
-from .kojifake import COMPLETE, FakeHub
+from .kojifake import CLOSED, COMPLETE, FakeHub
 from .kojirpm import make_rpm
+from .kojirun import die_watching
 
 Jobs = Callable[..., Job]
 Builders = Callable[..., KojiBuilder]
@@ -87,6 +92,72 @@ def test_a_repository_that_nobody_makes(hub: FakeHub, make_builder: Builders, jo
     assert "kojira runs" in caught.value.hint and "koji regen-repo t-build" in caught.value.hint
     assert 120 <= hub.clock.slept < 180
     assert not hub.tasks
+
+
+@pytest.mark.parametrize("tagged_before", [True, False])
+def test_a_build_that_no_tag_has(hub: FakeHub, builder: KojiBuilder, job: Job, tagged_before: bool) -> None:
+    """An admin, or koji-gc, has untagged it; or its destination tag has refused it."""
+    hub.builds["lib-1-1"] = hub.describe_build("lib-1-1", COMPLETE)
+    if tagged_before:
+        hub.tag_build("lib-1-1", 1)
+        hub.make_repo()
+        hub.untag_build("lib-1-1")
+    with pytest.raises(KojiError, match="lib-1-1 is in no tag, and t-build takes nothing from there") as caught:
+        builder.build(job)
+    assert caught.value.hint == "koji tag-build t lib-1-1"
+    assert hub.clock.slept == 0 and (hub.files, hub.tasks) == ({}, {})
+
+
+def test_what_is_built_is_fetched_though_the_repository_has_moved_on(hub: FakeHub, make_builder: Builders, job: Job) -> None:
+    """The next release has come, and koji-gc has untagged what this one was built with."""
+    hub.tag_build("lib-1-1", 1)
+    hub.make_repo()
+    make_builder().build(job)
+    hub.untag_build("lib-1-1")
+    hub.make_repo()
+    slept = hub.clock.slept
+    for clone in ("clone", "fresh"):
+        assert make_builder(clone).build(job).rpms
+    assert (hub.clock.slept, hub.count("repo.request"), len(hub.list_parents())) == (slept, 0, 1)
+
+
+def test_a_killed_run_goes_on_watching_though_the_repository_has_moved_on(hub: FakeHub, builder: KojiBuilder, job: Job) -> None:
+    hub.tag_build("lib-1-1", 1)
+    hub.make_repo()
+    die_watching(hub, builder, job)
+    hub.untag_build("lib-1-1")
+    hub.make_repo()
+    assert builder.build(job).rpms
+    assert (hub.count("repo.request"), len(hub.list_parents())) == (0, 1)
+
+
+def test_what_another_clone_has_submitted_meanwhile_is_watched(
+    hub: FakeHub, make_builder: Builders, job: Job, tmp_path: Path
+) -> None:
+    """Both wait for the repository, and the other is the first to see it."""
+    hub.kojira = False
+    hub.tag_build("lib-1-1", 1)
+
+    def submit() -> None:
+        hub.make_repo()
+        die_watching(hub, make_builder("other"), replace(job, logs=tmp_path / "other"))
+
+    hub.play(submit, *[hub.work] * 4)
+    make_builder().build(job)
+    assert [task.state for task in hub.list_parents()] == [CLOSED]
+
+
+def test_both_arches_wait_for_the_repository_at_once(hub: FakeHub, builder: KojiBuilder, job: Job, tmp_path: Path) -> None:
+    hub.kojira = False
+    hub.tag_build("lib-1-1", 1)
+    waiting = Barrier(2, hub.make_repo)
+    for _ in range(2):
+        hub.hook("before repo.request", partial(waiting.wait, 10))
+    jobs = [job, replace(job, arch="i386", results=tmp_path / "i386", logs=tmp_path / "logs-i386")]
+    with ThreadPoolExecutor(2) as pool:
+        for made in [pool.submit(builder.build, one) for one in jobs]:
+            made.result()
+    assert len(hub.list_parents()) == 1
 
 
 def test_a_build_that_lies_where_the_build_tag_does_not_look(hub: FakeHub, builder: KojiBuilder, job: Job) -> None:

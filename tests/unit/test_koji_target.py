@@ -118,6 +118,16 @@ def test_a_small_system_of_the_target_is_made_by_this_hosts_mock(
     assert asked == ["i386"]
 
 
+def test_an_older_hub_is_asked_when_each_enabled_builder_was_heard_of(hub: FakeHub, table: Koji) -> None:
+    hub.tells_updates = False
+    hub.hosts.append(hub.hosts[0] | {"id": 2, "name": "two.example.org", "enabled": False})
+    hub.hosts.append(hub.hosts[0] | {"id": 3, "name": "three.example.org", "seen": 7200.0})
+    with open_session(table) as session:
+        assert [(host.works, host.silent) for host in list_hosts(session, "noarch")] == [(True, 0), (False, None), (False, 7200)]
+        assert describe_hosts(session, "i386").endswith("three.example.org has said nothing for 120 minutes")
+    assert hub.count("getLastHostUpdate") == 4
+
+
 def test_builders_are_told_as_far_as_they_build_for_an_arch(hub: FakeHub, table: Koji) -> None:
     hub.hosts.append(hub.hosts[0] | {"id": 2, "name": "two.example.org", "arches": "ppc64", "enabled": False})
     with open_session(table) as session:

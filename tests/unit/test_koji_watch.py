@@ -12,7 +12,7 @@ from tproxy_rpms.builders import Job
 from tproxy_rpms.builders.koji import KojiBuilder
 from tproxy_rpms.errors import BuildError, HostError, KojiError, RootError, TproxyError
 
-from .kojifake import ASSIGNED, FREE, OPEN, URL, FakeHub
+from .kojifake import ASSIGNED, CLOSED, FREE, OPEN, URL, FakeHub
 
 Jobs = Callable[..., Job]
 Builders = Callable[..., KojiBuilder]
@@ -222,6 +222,51 @@ def test_an_arch_that_nobody_takes_is_told_by_the_arch_that_koji_knows(
     error = fail_of(make_builder(patience=1), make_job("i386"), KojiError)
     assert f"task 3 on one.example.org of {URL} (buildArch) waits for a builder" in error.message
     assert "one.example.org" in error.message and "two.example.org" not in error.message
+
+
+@pytest.mark.parametrize("method", ["rebuildSRPM", "waitrepo", "buildArch"])
+@pytest.mark.parametrize("state", [FREE, ASSIGNED])
+def test_what_an_arch_waits_for_is_told_by_its_name(
+    hub: FakeHub, make_builder: Builders, make_job: Jobs, method: str, state: int
+) -> None:
+    """The parent is at work, and one of its other tasks is not."""
+
+    def wait() -> None:
+        hub.newest.state = OPEN
+        hub.add_task("waitrepo", owner=7, parent=1, label="earlier", state=CLOSED)
+        hub.add_task(method, owner=7, parent=1, label="i686" if method == "buildArch" else "srpm", state=state)
+
+    hub.play(wait)
+    error = fail_of(make_builder(patience=1), make_job("i386"), KojiError)
+    assert f"task 3 of {URL} ({method}) waits for a builder since 1 minutes: one.example.org is ready" in error.message
+    assert 60 <= hub.clock.slept < 120
+    hub.script.append(lambda: hub.tasks.pop(3) and hub.begin())
+    hub.works = True
+    make_builder().build(make_job())
+    assert len(hub.list_parents()) == 1
+
+
+def test_a_source_package_that_is_built_for_hours_is_not_waited_for(hub: FakeHub, make_builder: Builders, make_job: Jobs) -> None:
+    def rebuild(state: int) -> None:
+        hub.newest.state = OPEN
+        hub.add_task("rebuildSRPM", owner=7, parent=1, label="srpm", state=state)
+
+    idle: list[Callable[[], object]] = [lambda: None] * 100
+    hub.play(partial(rebuild, OPEN), partial(rebuild, FREE), *idle, hub.begin, *[hub.work] * 3)
+    make_builder(patience=1).build(make_job())
+    assert hub.clock.slept > 600
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_of_many_builders_some_are_told(hub: FakeHub, make_builder: Builders, make_job: Jobs, told: bool) -> None:
+    """Before Koji 1.35 one more call a builder tells when it was last heard of."""
+    hub.hosts = [hub.hosts[0] | {"id": number, "name": f"builder{number:03}.example.org"} for number in range(300)]
+    hub.tells_updates = told
+    hub.play()
+    error = fail_of(make_builder(patience=1), make_job(), KojiError)
+    assert "builder000.example.org is ready; " in error.message and error.message.endswith("is ready; and 294 more")
+    assert len(error.message) < 1500
+    assert hub.count("listHosts") == 1 and (hub.count("getLastHostUpdate") == 0) == told
 
 
 def test_patience_is_for_waiting_and_not_for_building(hub: FakeHub, make_builder: Builders, make_job: Jobs) -> None:
