@@ -24,7 +24,7 @@ from tproxy_rpms.console import tell
 from tproxy_rpms.errors import TproxyError, UserError
 from tproxy_rpms.release.koji import Koji
 from tproxy_rpms.release.model import Arch, Release
-from tproxy_rpms.store import whole_folder, write_json
+from tproxy_rpms.store import digest_value, whole_folder, write_json
 from tproxy_rpms.surroundings import Surroundings
 
 # What Koji's own mock configuration makes of a build; the rest is the builder's.
@@ -159,8 +159,8 @@ class KojiBuilder:
 
     @property
     def ledger(self) -> Ledger:
-        """What this clone knows of its tasks."""
-        return Ledger(folder=self.work / "koji")
+        """What this clone knows of its tasks there: another hub has others by the same numbers."""
+        return Ledger(folder=self.work / "koji" / digest_value([self.koji.hub, self.koji.profile])[:8])
 
     @contextmanager
     def known_as_running(self, order: Order, claim: Claim, arch: Arch) -> Iterator[None]:

@@ -185,7 +185,8 @@ def choose(session: Any, order: Order, arch: Arch, known: Claim | None) -> Claim
     """Return the task to watch for an arch, or None if there is to be a new one."""
     states = dict(list_tasks(session, order))
     if known and known.task and known.task not in states:  # there are many others since
-        states[known.task] = int(session.getTaskInfo(known.task)["state"])
+        info = session.getTaskInfo(known.task)
+        states |= {known.task: int(info["state"])} if info else {}
     build = find_build(session, order)
     if build:  # however long ago, and whoever has submitted it
         return take(int(build["task_id"]), known)
