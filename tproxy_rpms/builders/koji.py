@@ -24,7 +24,7 @@ from tproxy_rpms.console import tell
 from tproxy_rpms.errors import TproxyError, UserError
 from tproxy_rpms.release.koji import Koji
 from tproxy_rpms.release.model import Arch, Release
-from tproxy_rpms.store import whole_folder, write_json
+from tproxy_rpms.store import digest_value, whole_folder, write_json
 from tproxy_rpms.surroundings import Surroundings
 
 # What Koji's own mock configuration makes of a build; the rest is the builder's.
@@ -121,12 +121,13 @@ class KojiBuilder:
             wait_for_builds(session, target, order.requires, patience=self.koji.patience, say=say)
 
     def outlast(self, session: Any, order: Order, claim: Claim, job: Job, say: Callable[[str], None]) -> bool:
-        """Wait for the end of a task that has failed for the arch and was told of, but is at work for another; tell if so."""
+        """Wait for the end of a task whose result the arch was told of, but that is at work for another; tell if so."""
         watch = Watch(session=session, order=order, task=claim.task, arch=job.arch, logs=job.logs, say=say)
         if watch.look().parent["state"] not in ACTIVE:
             return False
-        tell(f"{job.package} for {job.arch}: has failed in task {claim.task}, which is still at work for another arch")
-        watch.outlast()
+        tell(f"{job.package} for {job.arch}: was told of task {claim.task}, which is still at work for another arch")
+        with self.known_as_running(order, claim, job.arch):
+            watch.outlast()
         return True
 
     def watch(self, session: Any, order: Order, claim: Claim, job: Job, say: Callable[[str], None]) -> tuple[Path, ...]:
@@ -139,10 +140,10 @@ class KojiBuilder:
                 rpms = self.fetch(watch, job)
             except TproxyError:
                 if watch.final:
-                    self.ledger.settle(order, job.arch)
+                    self.ledger.settle(order, claim.task, job.arch)
                 raise
         if order.second:
-            self.ledger.settle(order, job.arch)
+            self.ledger.settle(order, claim.task, job.arch)
         return rpms
 
     def fetch(self, watch: Watch, job: Job) -> tuple[Path, ...]:
@@ -158,8 +159,8 @@ class KojiBuilder:
 
     @property
     def ledger(self) -> Ledger:
-        """What this clone knows of its tasks."""
-        return Ledger(folder=self.work / "koji")
+        """What this clone knows of its tasks there: another hub has others by the same numbers."""
+        return Ledger(folder=self.work / "koji" / digest_value([self.koji.hub, self.koji.profile])[:8])
 
     @contextmanager
     def known_as_running(self, order: Order, claim: Claim, arch: Arch) -> Iterator[None]:

@@ -64,6 +64,6 @@ def list_hosts(session: Any, arch: str, channel: int | str | None = None) -> Ite
 
 def describe_hosts(session: Any, arch: str, channel: int | str | None = None) -> str:
     """Return in one line who could build for an arch, and why nobody does."""
-    hosts = list(list_hosts(session, arch, channel))
+    hosts = sorted(list_hosts(session, arch, channel), key=lambda host: (not host.works, not host.enabled, host.load))
     more = f"; and {len(hosts) - SHOWN} more" if len(hosts) > SHOWN else ""
     return "; ".join(map(str, hosts[:SHOWN])) + more if hosts else f"no builder of the hub builds for {arch} in its channel"

@@ -147,11 +147,11 @@ class Ledger:
             return Claim(task=first, token=token)
         return Claim(task=task, token=token, own=True)
 
-    def settle(self, order: Order, arch: Arch) -> None:
-        """Note that what a task has come to was handed out for an arch."""
+    def settle(self, order: Order, task: int, arch: Arch) -> None:
+        """Note that what a task has come to was handed out for an arch; unless there is another task by now."""
         with self.held(order):
             known = self.read(order)
-            if known and arch not in known.told:
+            if known and known.task == task and arch not in known.told:
                 self.write(order, replace(known, told=(*known.told, arch)))
 
     def forget(self, order: Order) -> None:
@@ -184,6 +184,9 @@ class Ledger:
 def choose(session: Any, order: Order, arch: Arch, known: Claim | None) -> Claim | None:
     """Return the task to watch for an arch, or None if there is to be a new one."""
     states = dict(list_tasks(session, order))
+    if known and known.task and known.task not in states:  # there are many others since
+        info = session.getTaskInfo(known.task)
+        states |= {known.task: int(info["state"])} if info else {}
     build = find_build(session, order)
     if build:  # however long ago, and whoever has submitted it
         return take(int(build["task_id"]), known)

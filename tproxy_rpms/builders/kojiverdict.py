@@ -46,6 +46,11 @@ def explain(session: Any, order: Order, look: Look, *, logs: Path) -> TproxyErro
     words = {"target": order.koji.target, "package": order.package}
     if child and child["state"] == FAILED:
         return describe_child(what, read_fault(session, child), place=name_place(session, child), logs=logs, **words)
+    build = find_build(session, order)
+    if build and build["task_id"] != look.parent["id"]:
+        return explain_other(what, build, name_place(session, look.parent))
+    if build and build["state"] == COMPLETE and look.parent["state"] != CLOSED:
+        return explain_refusal(session, what, order, look)
     if look.parent["state"] == CANCELED:
         place = name_place(session, look.parent)
         return BuildError(f"{what}: {place} was cancelled", hint="run the same command to submit it anew")
@@ -54,9 +59,6 @@ def explain(session: Any, order: Order, look: Look, *, logs: Path) -> TproxyErro
         return explain_sibling(session, what, failed[0], child)
     if look.parent["state"] == CLOSED:
         return explain_lack(session, what, look)
-    build = find_build(session, order)
-    if build and build["state"] == COMPLETE:
-        return explain_refusal(session, what, order, look)
     return describe_fault(what, read_fault(session, look.parent), place=name_place(session, look.parent), **words)
 
 
@@ -72,6 +74,14 @@ def explain_sibling(session: Any, what: str, failed: Mapping[str, Any], child: M
     return BuildError(
         f"{what}: Koji has cancelled it when {failed['label']} failed ({place})",
         hint=f"mend {failed['label']}; build_arch_can_fail = True in kojid.conf lets the other arch go on",
+    )
+
+
+def explain_other(what: str, build: Mapping[str, Any], place: Place) -> KojiError:
+    """Return the failure of a task that another has forestalled, out of the same SRPM."""
+    return KojiError(
+        f"{what}: {place} was too late: task {build['task_id']} of {build.get('owner_name')} builds the same, or has built it",
+        hint="run the same command again: it takes that one",
     )
 
 

@@ -109,8 +109,8 @@ class Watch:
 
 def find_waiting(look: Look) -> Mapping[str, Any] | None:
     """Return the task that nobody has taken yet and that the arch waits for; None while somebody works for it."""
-    if look.child:
-        return look.child if look.child["state"] in (FREE, ASSIGNED) else None
+    if look.child and look.child["state"] in ACTIVE:
+        return look.child if look.child["state"] != OPEN else None
     if any(child["state"] == OPEN for child in look.children):
         return None
     waiting = [task for task in (look.parent, *look.children) if task["state"] in (FREE, ASSIGNED)]
