@@ -115,7 +115,7 @@ def test_a_failed_arch_is_asked_for_anew_when_the_other_arch_is_done(
     assert submitted == [1, 1]
     assert [task.state for task in hub.list_parents()] == [FAILED, CLOSED]
     told = capsys.readouterr().out
-    assert "hello for x86_64: has failed in task 1, which is still at work for another arch" in told
+    assert "hello for x86_64: was told of task 1, which is still at work for another arch" in told
     assert (make_job().logs / "build.log").read_text() == "build.log of x86_64\n"
 
 
