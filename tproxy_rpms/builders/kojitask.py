@@ -185,8 +185,9 @@ def choose(session: Any, order: Order, arch: Arch, known: Claim | None) -> Claim
     """Return the task to watch for an arch, or None if there is to be a new one."""
     states = dict(list_tasks(session, order))
     if known and known.task and known.task not in states:  # there are many others since
-        info = session.getTaskInfo(known.task)
-        if info and info["owner"] == session.getLoggedInUser()["id"]:
+        info = session.getTaskInfo(known.task, request=True)
+        mine = info and info["owner"] == session.getLoggedInUser()["id"]
+        if mine and order.is_source((info.get("request") or [""])[0]):  # a hub set up anew counts from 1 again
             states[known.task] = int(info["state"])
     build = find_build(session, order)
     if build:  # however long ago, and whoever has submitted it
