@@ -11,7 +11,8 @@ import pytest
 
 from tproxy_rpms.builders import Job
 from tproxy_rpms.builders.koji import KojiBuilder
-from tproxy_rpms.builders.kojitask import make_order
+from tproxy_rpms.builders.kojiorder import make_order
+from tproxy_rpms.builders.kojisession import open_session
 from tproxy_rpms.errors import BuildError
 
 from .kojiclient import FakeSession
@@ -119,7 +120,8 @@ def test_the_upload_of_another_order_is_no_obstacle(
     hub: FakeHub, builder: KojiBuilder, make_job: Jobs, change: Callable[[str], object]
 ) -> None:
     """Whatever else this user has Koji build."""
-    order = make_order(make_job(), builder.koji, builder.release.arches)
+    with open_session(builder.koji) as session:
+        order = make_order(session, make_job(), builder.koji, builder.release.arches)
     source = change(order.source("0123"))
     assert order.is_source(order.source("0123")) and not order.is_source(source)
     hub.add_task("build", owner=7, request=[source, "t", {}], state=CLOSED)

@@ -13,11 +13,12 @@ from tproxy_rpms.builders import Job, Result, Variation
 from tproxy_rpms.builders.describe import JobContent, read_mock_run
 from tproxy_rpms.builders.kojikept import fetch_kept
 from tproxy_rpms.builders.kojilog import LOGS, NAMES
-from tproxy_rpms.builders.kojioutput import PLACE, fetch_rpms, read_made, read_place, write_place
+from tproxy_rpms.builders.kojiorder import UPLOADS, Order, make_order
+from tproxy_rpms.builders.kojioutput import PLACE, check_root, fetch_rpms, read_made, read_place, write_place
 from tproxy_rpms.builders.kojirepo import wait_for_builds
 from tproxy_rpms.builders.kojisession import load_koji, open_session, read_access
 from tproxy_rpms.builders.kojitarget import read_target
-from tproxy_rpms.builders.kojitask import ACTIVE, UPLOADS, Claim, Ledger, Order, make_order
+from tproxy_rpms.builders.kojitask import ACTIVE, Claim, Ledger
 from tproxy_rpms.builders.kojiwatch import Watch
 from tproxy_rpms.builders.output import finish_rpms, start_logs
 from tproxy_rpms.console import tell
@@ -52,7 +53,7 @@ class KojiBuilder:
         hub = self.koji.hub or f"profile {self.koji.profile}"
         return {"hub": hub, "target": self.koji.target, "builds": "scratch" if self.koji.scratch else "tagged"}
 
-    def make_root(self, arch: Arch, *, log: Path) -> tuple[Path, ...]:  # noqa: ARG002  # the protocol's signature
+    def make_root(self, arch: Arch, *, log: Path) -> tuple[Path, ...]:
         """Look whether the target can build for the arches, and return what it is made of: tags, repositories, groups, extras.
 
         Koji makes a root for each build, from the repository of the target's build tag.
@@ -62,7 +63,7 @@ class KojiBuilder:
             target = read_target(session, self.koji.target)
         target.require(self.release.arches, scratch=self.koji.scratch)
         listing = log.with_suffix(".koji.json")
-        write_json(listing, asdict(target))
+        write_json(listing, asdict(target) | {"for": self.release.arches, "builds": self.root_inputs(arch)["builds"]})
         log.write_text(f"{self.koji.target}: built from {target.build_tag} into {target.dest_tag}\n")
         return (listing,)
 
@@ -101,13 +102,13 @@ class KojiBuilder:
         """Have one package built, or watch the task that builds it already; see the protocol."""
         if job.ccache:
             raise UserError("ccache=on: the koji builder has no ccache: its roots are Koji's", hint="leave ccache=on away")
-        order = make_order(job, self.koji, self.release.arches)
         logs = start_logs(job.logs)
         for name in (PLACE, *(NAMES.get(log, log) for log in LOGS)):
             if job.logs / name not in logs:
                 (job.logs / name).unlink(missing_ok=True)  # of an earlier build
         say = begin_log(job.logs / "koji.log")
         with open_session(self.koji) as session:
+            order = make_order(session, job, self.koji, self.release.arches)
             prepare = partial(self.wait_for_requires, session, order, say)
             claim = self.ledger.claim(session, order, job.arch, prepare)
             if job.arch in claim.told and self.outlast(session, order, claim, job, say):
@@ -151,11 +152,14 @@ class KojiBuilder:
         """Wait for the arch of a task, and return its RPMs in their place, with where they were made beside the logs."""
         child = watch.wait()
         with whole_folder(job.results) as results:
-            if not fetch_rpms(watch.session, watch.order, int(child["id"]), results) and not watch.order.scratch:
+            children = [int(child["id"]), *(int(one["id"]) for one in watch.look().builds if one["id"] != child["id"])]
+            if not fetch_rpms(watch.session, watch.order, children, results):
                 files = read_access(self.koji).files
                 fetch_kept(watch.session, watch.order, job.arch, files=files, folder=results, logs=job.logs)
             rpms = finish_rpms(job, results)
-        write_place(job.logs, read_made(watch.session, watch.order, watch.task, child))
+            made = read_made(watch.session, watch.order, watch.task, child)
+            check_root(job, made)
+        write_place(job.logs, made)
         return tuple(job.results / rpm.name for rpm in rpms)
 
     @property

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from tproxy_rpms.builders.kojilog import CHUNK, LOGS, NAMES
+from tproxy_rpms.builders.kojiorder import Order
 from tproxy_rpms.builders.kojioutput import DamagedError, fetch_checked
 from tproxy_rpms.builders.kojisession import load_koji
-from tproxy_rpms.builders.kojitask import Order, find_build
+from tproxy_rpms.builders.kojitask import find_build
 from tproxy_rpms.errors import KojiError
 from tproxy_rpms.release.model import RPM_ARCH, Arch
 
@@ -23,8 +24,12 @@ def fetch_kept(session: Any, order: Order, arch: Arch, *, files: str, folder: Pa
     Args:
         files: the URL of what the hub keeps, Koji's `topurl`.
 
-    Raises KojiError for a hub whose files nobody has named, or that do not come.
+    Raises KojiError for a hub whose files nobody has named, or that do not come, and for a scratch build, which is kept nowhere.
     """
+    if order.scratch:
+        raise KojiError(
+            f"{order.package}: the hub has cleared away files of its scratch build", hint="run the same command to build it anew"
+        )
     build = find_build(session, order)
     if build is None or not files:
         raise KojiError(
@@ -33,7 +38,7 @@ def fetch_kept(session: Any, order: Order, arch: Arch, *, files: str, folder: Pa
         )
     place = load_koji().PathInfo(topdir=files.rstrip("/"))
     for url in list_rpms(session, place, build, arch):
-        fetch_checked(session, order, folder / url.rpartition("/")[2], partial(bring, session, url), url)
+        fetch_checked(session, order, folder / url.rpartition("/")[2], [partial(bring, session, url)], url)
     bring_logs(session, place.build(build), arch, logs)
 
 

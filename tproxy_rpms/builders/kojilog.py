@@ -49,7 +49,10 @@ class LogFollower:
 
 def list_sizes(session: Any, task: int) -> dict[str, int]:
     """Return name → size in bytes of each file that a task has left so far; what would lie elsewhere than asked is none."""
-    found = session.listTaskOutput(task, stat=True)
+    try:
+        found = session.listTaskOutput(task, stat=True)
+    except load_koji().xmlrpcplus.Fault:  # links into a build that was taken away
+        return {}
     return {name: int(told["st_size"]) for name, told in found.items() if told and Path(name).name == name}
 
 

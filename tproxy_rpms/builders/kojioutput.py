@@ -1,14 +1,16 @@
 """What a finished Koji task has left: its RPMs, fetched and checked, and where they were made."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tproxy_rpms.builders import Job
 from tproxy_rpms.builders.kojilog import CHUNK, list_sizes, read_chunk
+from tproxy_rpms.builders.kojiorder import UPLOADS, Order
 from tproxy_rpms.builders.kojisession import load_koji
-from tproxy_rpms.builders.kojitask import UPLOADS, Order
+from tproxy_rpms.builders.kojitask import list_rpms
 from tproxy_rpms.console import Console
 from tproxy_rpms.errors import BuildError, KojiError
 from tproxy_rpms.packaging.header import check_digests, read_header
@@ -47,26 +49,31 @@ class Made:
         return {name: value for name, value in vars(self).items() if name != "packages"}
 
 
-def fetch_rpms(session: Any, order: Order, child: int, folder: Path) -> bool:
+def fetch_rpms(session: Any, order: Order, children: Sequence[int], folder: Path) -> bool:
     """Put the RPMs of an arch into `folder`, each whole by its size, by its own digests and by what the hub says of it.
 
-    Returns whether there were any: a hub clears its tasks' files away after some time.
+    Args:
+        children: the task of the arch, then those of the others: Koji keeps a noarch package of one of them, the same for all.
 
+    Returns whether all were there: a hub clears its tasks' files away after some time.
     Raises KojiError for one that stays damaged, and BuildError for one of another build.
     """
-    sizes = list_sizes(session, child)
-    names = sorted(name for name in sizes if name.endswith(".rpm") and not name.endswith(".src.rpm"))
+    sizes = {child: list_sizes(session, child) for child in children}
+    names = sorted(list_rpms(session, children[0]))
+    if not all(name in sizes[children[0]] for name in names):
+        return False
     for name in names:
-        bring = partial(fetch_file, session, child, name, sizes[name])
-        fetch_checked(session, order, folder / name, bring, f"task {child}")
-    return bool(names)
+        origins = [child for child in children if name in sizes[child]] if name.endswith(".noarch.rpm") else [children[0]]
+        brings = [partial(fetch_file, session, child, name, sizes[child][name]) for child in origins]
+        fetch_checked(session, order, folder / name, brings, f"task {children[0]}")
+    return True
 
 
-def fetch_checked(session: Any, order: Order, path: Path, bring: Callable[[Path], None], origin: str) -> None:
-    """Have `bring` write an RPM, until it is whole; `origin` is where it comes from, for people."""
+def fetch_checked(session: Any, order: Order, path: Path, brings: Sequence[Callable[[Path], None]], origin: str) -> None:
+    """Have one of `brings` after the other write an RPM, until it is whole; `origin` is where it comes from, for people."""
     for left in reversed(range(TRIES)):
         try:
-            bring(path)
+            brings[(TRIES - 1 - left) % len(brings)](path)
             return check_rpm(session, order, path)
         except DamagedError as error:
             if not left:
@@ -146,6 +153,19 @@ def read_made(session: Any, order: Order, task: int, child: Mapping[str, Any]) -
         hub_version=str(session.hub_version_str),
         packages=dict(sorted(list_root(session, int(root["id"])))) if root.get("id") else {},
     )
+
+
+def check_root(job: Job, made: Made) -> None:
+    """Raise BuildError if a root held another version of one of this cut's packages than the one that was asked for."""
+    wanted = {header.name: f"{header.version}-{header.release}" for header in map(read_header, job.requires)}
+    for package, version in made.packages.items():
+        name = package.rpartition(".")[0]
+        if name in wanted and version.rpartition(":")[2] != wanted[name]:
+            raise BuildError(
+                f"{job.package} for {job.arch}: task {made.child} has built with {name}-{version}, and this cut has "
+                f"{wanted[name]}",
+                hint=f"{made.tag} has the other one, which is newer there: give each release a target of its own",
+            )
 
 
 def list_root(session: Any, buildroot: int) -> Iterator[tuple[str, str]]:

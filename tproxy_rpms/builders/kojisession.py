@@ -1,5 +1,6 @@
 """A session with a Koji hub: where it is, who logs in and how, and what goes wrong on the way there as our errors."""
 
+import logging
 import os
 import re
 import stat
@@ -11,15 +12,20 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
+from tproxy_rpms.console import tell
 from tproxy_rpms.errors import KojiError, UserError
 from tproxy_rpms.process import require_tool, run_command
 from tproxy_rpms.release.koji import Koji, Login
 
-# Seconds that one call may take, and how often one is tried again: the hub may be away for ten minutes while we watch.
-TIMEOUT, TRIES, PAUSE = 300, 60, 10
+# Seconds to connect, and to wait for an answer; how often a call is tried again, and seconds in between: the hub may be away for
+# ten minutes while we watch.
+TIMEOUT, TRIES, PAUSE = (10, 120), 60, 10
 
 # Before we are in, an answer is wanted soon.
 FIRST_TRIES, FIRST_PAUSE = 3, 2
+
+# Every how many tries it is told.
+TOLD = 6
 
 # What koji.conf calls the ways to log in.
 PROFILE_LOGINS: dict[str, Login] = {"ssl": "certificate", "kerberos": "kerberos", "gssapi": "kerberos"}
@@ -179,8 +185,24 @@ def log_in(access: Access) -> Any:
         session.gssapi_login(principal=access.principal or None, keytab=keytab)
     else:
         session.login()
-    session.opts.update({"max_retries": TRIES, "retry_interval": PAUSE, "offline_retry": True, "offline_retry_interval": PAUSE})
+    session.opts.update({"max_retries": TRIES, "retry_interval": PAUSE})
+    session.logger = Outage(access.hub)
     return session
+
+
+class Outage(logging.LoggerAdapter):  # type: ignore[type-arg]  # generic from Python 3.11's stubs on alone
+    """Koji's library says here, and nowhere else, that it tries a call again; every now and then so do we."""
+
+    def __init__(self, hub: str) -> None:
+        super().__init__(logging.getLogger("koji"))
+        self.hub, self.tries = hub, 0
+
+    def info(self, msg: object, *args: object, **_: Any) -> None:
+        """Take one of the library's lines."""
+        if str(msg).startswith("Try #"):
+            self.tries += 1
+            if self.tries % TOLD == 1:
+                tell(f"{self.hub} does not answer ({args[-1]}); tasks go on, and we try again for {TRIES * PAUSE // 60} minutes")
 
 
 @contextmanager

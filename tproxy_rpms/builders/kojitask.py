@@ -1,7 +1,6 @@
-"""A build as Koji is asked for it: known by its content, so that it is submitted once, and found again by any later run."""
+"""The tasks of an order: it is submitted once, and found again by any later run."""
 
 import os
-import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -10,14 +9,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tproxy_rpms.builders import Job
+from tproxy_rpms.builders.kojiorder import Order
 from tproxy_rpms.builders.kojisession import load_koji
 from tproxy_rpms.console import Console
 from tproxy_rpms.errors import KojiError
-from tproxy_rpms.packaging.header import read_header
-from tproxy_rpms.release.koji import Koji
-from tproxy_rpms.release.model import RPM_ARCH, Arch
-from tproxy_rpms.store import digest_file, digest_value, read_json, wait_for_lock, write_json
+from tproxy_rpms.release.model import Arch
+from tproxy_rpms.store import read_json, wait_for_lock, write_json
 
 # States of a task, as the hub numbers them.
 FREE, OPEN, CLOSED, CANCELED, ASSIGNED, FAILED = range(6)
@@ -25,61 +22,11 @@ ACTIVE = (FREE, OPEN, ASSIGNED)
 
 STATES = ("FREE", "OPEN", "CLOSED", "CANCELED", "ASSIGNED", "FAILED")
 
-# Uploads lie in UPLOADS/LABEL/TOKEN/ of the hub's work folder: a task's request names its SRPM there. Nobody else writes there.
-UPLOADS = "tproxy-rpms"
-
 # How far back a finished task is looked for, in seconds; and the most tasks that are looked through.
 REMEMBERED, LOOKED_AT = 30 * 86400, 2000
 
 # States of a build.
 BUILDING, COMPLETE = 0, 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """A package to be built for all arches of a release, in one task.
-
-    Fields:
-        nvr: of the SRPM, which is the build's name in Koji. requires: builds of this cut that the roots need, as NVRs.
-        scratch: whether it stays outside every tag. second: whether it is a second build, never taken from an earlier one.
-    """
-
-    package: str
-    srpm: Path
-    sha256: str
-    nvr: str
-    koji: Koji
-    arches: tuple[Arch, ...]
-    requires: tuple[str, ...] = ()
-    second: bool = False
-
-    @property
-    def scratch(self) -> bool:
-        """Whether the build stays outside every tag; a second one always does, for its name is taken."""
-        return self.koji.scratch or self.second
-
-    @property
-    def label(self) -> str:
-        """What tells this order from all others, the same on every machine."""
-        asked = [self.sha256, self.koji.target, self.scratch, self.second, self.arches, self.requires]
-        return digest_value(asked)[:32]
-
-    def source(self, token: str) -> str:
-        """The SRPM's path below the hub's work folder."""
-        return f"{UPLOADS}/{self.label}/{token}/{self.srpm.name}"
-
-    def is_source(self, source: object) -> bool:
-        """Whether a task's source is this order's SRPM, whoever has sent it."""
-        words = str(source).split("/")
-        return len(words) == 4 and words[:2] == [UPLOADS, self.label] and words[3] == self.srpm.name
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """The options of the task. The SRPM is taken as it is; what it needs of this cut must be in the roots' repository."""
-        options: dict[str, Any] = {"wait_builds": list(self.requires)} if self.requires else {}
-        if self.scratch:
-            options |= {"scratch": True, "rebuild_srpm": False, "arch_override": " ".join(RPM_ARCH[arch] for arch in self.arches)}
-        return options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,21 +42,6 @@ class Claim:
     token: str = ""
     own: bool = False
     told: tuple[Arch, ...] = ()
-
-
-def make_order(job: Job, koji: Koji, arches: tuple[Arch, ...]) -> Order:
-    """Return what Koji is asked for a job; the same for each arch."""
-    header = read_header(job.srpm)
-    return Order(
-        package=job.package,
-        srpm=job.srpm,
-        sha256=digest_file(job.srpm),
-        nvr=f"{header.name}-{header.version}-{header.release}",
-        koji=koji,
-        arches=arches,
-        requires=tuple(sorted({re.sub(r"\.(no)?src\.rpm$", "", read_header(rpm).srpm) for rpm in job.requires})),
-        second=job.surroundings is not None,
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,10 +73,10 @@ class Ledger:
         source = order.source(token)
         upload(session, order, source)
         task = int(session.build(source, order.koji.target, order.options))
-        first = min((one for one, state in list_tasks(session, order) if state in ACTIVE), default=task)
-        if first < task:
+        first = min((one for one in list_tasks(session, order) if one.state in ACTIVE), key=lambda one: one.id, default=None)
+        if first and first.id < task:
             session.cancelTask(task)
-            return Claim(task=first, token=token)
+            return Claim(task=first.id, token=token, own=first.source == source)  # a lost answer had it sent twice
         return Claim(task=task, token=token, own=True)
 
     def settle(self, order: Order, task: int, arch: Arch) -> None:
@@ -181,41 +113,62 @@ class Ledger:
         return claim
 
 
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """A task of this user for an order; `source` is the SRPM as it was sent."""
+
+    id: int
+    state: int
+    source: str
+
+
 def choose(session: Any, order: Order, arch: Arch, known: Claim | None) -> Claim | None:
     """Return the task to watch for an arch, or None if there is to be a new one."""
-    states = dict(list_tasks(session, order))
-    if known and known.task and known.task not in states:  # there are many others since
-        info = session.getTaskInfo(known.task, request=True)
-        mine = info and info["owner"] == session.getLoggedInUser()["id"]
-        if mine and order.is_source((info.get("request") or [""])[0]):  # a hub set up anew counts from 1 again
-            states[known.task] = int(info["state"])
+    tasks = {task.id: task for task in list_tasks(session, order)}
+    if known and known.task not in tasks and (task := read_task(session, order, known.task)):  # there are many others since
+        tasks[task.id] = task
     build = find_build(session, order)
     if build:  # however long ago, and whoever has submitted it
-        return take(int(build["task_id"]), known)
-    active = sorted(task for task, state in states.items() if state in ACTIVE)
+        return take(tasks.get(build["task_id"]), known, order) or Claim(task=int(build["task_id"]))
+    active = sorted(task.id for task in tasks.values() if task.state in ACTIVE)
     if active:
-        return take(active[0], known)
-    ours = known is not None and known.task in states and arch not in known.told
+        return take(tasks[active[0]], known, order)
+    last = tasks.get(known.task) if known and arch not in known.told else None
     # Of a tagged build the task's files are links: without the build they lead nowhere.
-    finished = [task for task, state in states.items() if state == CLOSED] if order.scratch else []
-    closed = sorted(task for task in finished if has_output(session, task))
-    if closed and (not order.second or (ours and known is not None and known.task in closed)):
-        return take(known.task if known and known.task in closed else closed[-1], known)
-    return known if ours and known and states[known.task] == FAILED else None
+    finished = [task for task in tasks.values() if task.state == CLOSED] if order.scratch else []
+    closed = {task.id: task for task in finished if has_output(session, task.id)}
+    if order.second:  # never one that was handed out
+        closed = {last.id: last} if last and last.id in closed else {}
+    if closed:
+        return take(closed.get(known.task if known else 0) or closed[max(closed)], known, order)
+    return known if last and last.state == FAILED else None
 
 
-def take(task: int, known: Claim | None) -> Claim:
-    """Return a task with what this clone knows of it."""
-    return known if known and known.task == task else Claim(task=task, token=known.token if known else "")
+def take(task: Known | None, known: Claim | None, order: Order) -> Claim | None:
+    """Return a task with what this clone knows of it; it is its own if it was sent from here."""
+    if task is None or (known and known.task == task.id):
+        return known if task else None
+    token = known.token if known else ""
+    return Claim(task=task.id, token=token, own=bool(token) and task.source == order.source(token))
 
 
-def list_tasks(session: Any, order: Order) -> Iterator[tuple[int, int]]:
-    """Yield id and state of every task of this user for an order."""
+def list_tasks(session: Any, order: Order) -> Iterator[Known]:
+    """Yield every task of this user for an order."""
     user = session.getLoggedInUser()["id"]
     asked = {"method": "build", "owner": user, "createdAfter": time.time() - REMEMBERED, "decode": True}
     for task in session.listTasks(asked, {"order": "-id", "limit": LOOKED_AT}):
-        if order.is_source((task.get("request") or [""])[0]):
-            yield int(task["id"]), int(task["state"])
+        source = (task.get("request") or [""])[0]
+        if order.is_source(source):
+            yield Known(id=int(task["id"]), state=int(task["state"]), source=source)
+
+
+def read_task(session: Any, order: Order, number: int) -> Known | None:
+    """Return a task by its number, if it is one of this user for the order: a hub that was set up anew counts from 1 again."""
+    task = session.getTaskInfo(number, request=True) if number else None
+    source = ((task and task.get("request")) or [""])[0]
+    if not task or task["owner"] != session.getLoggedInUser()["id"] or not order.is_source(source):
+        return None
+    return Known(id=number, state=int(task["state"]), source=source)
 
 
 def find_build(session: Any, order: Order) -> dict[str, Any] | None:
@@ -235,11 +188,17 @@ def is_tagged_at_last(session: Any, order: Order) -> bool:
 
 
 def has_output(session: Any, task: int) -> bool:
-    """Whether the RPMs of a task are still on the hub, which clears its work folder after some time."""
+    """Whether the RPMs of a scratch build are still on the hub, which clears its work folder after some time."""
     children = [child for child in session.getTaskChildren(task) if child["method"] == "buildArch"]
     return bool(children) and all(
-        any(name.endswith(".rpm") for name in session.listTaskOutput(child["id"])) for child in children
+        list_rpms(session, child["id"]) <= set(session.listTaskOutput(child["id"])) for child in children
     )
+
+
+def list_rpms(session: Any, child: int) -> set[str]:
+    """Return the names of the RPMs that the task of an arch has built."""
+    names = {str(path).rpartition("/")[2] for path in session.getTaskResult(child)["rpms"]}
+    return {name for name in names if not name.endswith(".src.rpm")}
 
 
 def upload(session: Any, order: Order, source: str) -> None:

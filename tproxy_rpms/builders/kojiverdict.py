@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from tproxy_rpms.builders.kojifailure import Place, describe_child, describe_fault
+from tproxy_rpms.builders.kojiorder import Order
 from tproxy_rpms.builders.kojisession import load_koji
-from tproxy_rpms.builders.kojitask import CANCELED, CLOSED, COMPLETE, FAILED, Order, find_build
+from tproxy_rpms.builders.kojitask import CANCELED, CLOSED, COMPLETE, FAILED, find_build
 from tproxy_rpms.errors import BuildError, KojiError, TproxyError
 from tproxy_rpms.release.model import RPM_ARCH, Arch
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from tproxy_rpms.builders.kojihosts import describe_hosts
 from tproxy_rpms.builders.kojilog import LogFollower
-from tproxy_rpms.builders.kojitask import ACTIVE, ASSIGNED, CLOSED, FAILED, FREE, OPEN, STATES, Order, is_tagged_at_last
+from tproxy_rpms.builders.kojiorder import Order
+from tproxy_rpms.builders.kojitask import ACTIVE, ASSIGNED, CLOSED, FAILED, FREE, OPEN, STATES, is_tagged_at_last
 from tproxy_rpms.builders.kojiverdict import Look, explain, name_place
 from tproxy_rpms.errors import KojiError
 from tproxy_rpms.release.model import Arch
