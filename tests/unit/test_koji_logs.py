@@ -9,7 +9,7 @@ import pytest
 
 from tproxy_rpms.builders import Job
 from tproxy_rpms.builders.koji import KojiBuilder
-from tproxy_rpms.errors import KojiError, TproxyError
+from tproxy_rpms.errors import BuildError, KojiError
 
 from .kojifake import FakeHub
 from .kojitask import CANCELED, OPEN
@@ -158,7 +158,7 @@ def test_logs_of_an_earlier_build_do_not_stay_where_this_one_has_none(hub: FakeH
         hub.children()["x86_64"].output = {}
 
     hub.play(hub.begin, fail)
-    with pytest.raises(TproxyError, match="mock ended with status 1"):
+    with pytest.raises(BuildError, match="rpmbuild failed"):
         builder.build(job)
     assert {path.name for path in job.logs.iterdir()} == {"root.log", "build.log", "state.log", "koji.log", "another.log"}
     assert [path.name for path in job.logs.iterdir() if "an older build's" in path.read_text()] == ["another.log"]

@@ -21,10 +21,13 @@ Jobs = Callable[..., Job]
 Builders = Callable[..., KojiBuilder]
 
 
-def test_the_task_of_another_user_is_not_taken(hub: FakeHub, make_builder: Builders, make_job: Jobs, tmp_path: Path) -> None:
+@pytest.mark.parametrize("clone", ["clone", "other"])
+def test_the_task_of_another_user_is_not_taken(
+    hub: FakeHub, make_builder: Builders, make_job: Jobs, tmp_path: Path, clone: str
+) -> None:
     make_builder(scratch=True).build(make_job())
     (tmp_path / "password").write_text("secret2")
-    make_builder("other", user="other", scratch=True).build(make_job())
+    make_builder(clone, user="other", scratch=True).build(make_job())
     assert [task.owner for task in hub.list_parents()] == [7, 8]
 
 

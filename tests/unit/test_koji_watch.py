@@ -93,6 +93,27 @@ def test_mocks_exit_code_and_words_tell_what_failed(
     assert "one.example.org" in error.message + error.hint
 
 
+@pytest.mark.parametrize(
+    ("build", "mock", "kind", "said"),
+    [
+        (b"make: *** [all] Error 2\n", b"ERROR: odd\n", BuildError, "rpmbuild failed"),
+        (b"make: *** [all] Error 2\n", b"", BuildError, "rpmbuild failed"),
+        (b"", b"", BuildError, "rpmbuild failed"),
+        (b"", b"ERROR: odd\n", HostError, "mock ended with status 1"),
+    ],
+)
+def test_status_1_is_rpmbuilds_unless_only_mock_has_said_something(
+    hub: FakeHub, builder: KojiBuilder, make_job: Jobs, build: bytes, mock: bytes, kind: type[TproxyError], said: str
+) -> None:
+    def end() -> None:
+        hub.fail("x86_64")
+        hub.children()["x86_64"].output = {"build.log": build, "mock_output.log": mock}
+
+    hub.play(hub.begin, end)
+    error = fail_of(builder, make_job(), kind)
+    assert type(error) is kind and said in error.message
+
+
 def test_a_builder_that_fails_without_mock_is_told_in_its_own_words(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:
     hub.play(hub.begin, partial(hub.fail, "x86_64", "Fault: something odd happened in /usr/sbin/kojid"))
     error = fail_of(builder, make_job())

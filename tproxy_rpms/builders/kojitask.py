@@ -186,7 +186,8 @@ def choose(session: Any, order: Order, arch: Arch, known: Claim | None) -> Claim
     states = dict(list_tasks(session, order))
     if known and known.task and known.task not in states:  # there are many others since
         info = session.getTaskInfo(known.task)
-        states |= {known.task: int(info["state"])} if info else {}
+        if info and info["owner"] == session.getLoggedInUser()["id"]:
+            states[known.task] = int(info["state"])
     build = find_build(session, order)
     if build:  # however long ago, and whoever has submitted it
         return take(int(build["task_id"]), known)
