@@ -12,7 +12,8 @@ from typing import Any
 
 import koji
 
-from .kojifake import CANCELED, CLOSED, FAILED, FakeHub
+from .kojifake import FakeHub
+from .kojitask import CANCELED, CLOSED, FAILED
 
 
 class FakeSession:
@@ -81,6 +82,8 @@ class FakeSession:
     # Uploads and tasks
 
     def uploadWrapper(self, path: str, folder: str, callback: Callable[..., None] | None = None) -> None:
+        if self.hub.owners.setdefault(folder, self.user) != self.user:
+            raise koji.GenericError(f"Invalid upload directory, not owner: {folder}")
         data = self.hub.files[f"{folder}/{Path(path).name}"] = Path(path).read_bytes()
         for sent in (len(data) // 2, len(data)) if callback else ():
             callback(sent, len(data), len(data) // 2, 0.1, 0.1)

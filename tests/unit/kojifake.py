@@ -6,7 +6,6 @@ Its builders do what a test tells them, one step each time that somebody waits.
 import hashlib
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,8 @@ import koji
 
 from .kojiclock import Clock
 from .kojirpm import make_rpm, nvr_of
+from .kojitask import ASSIGNED, BUILD_CANCELED, BUILD_FAILED, BUILDING, CANCELED, CLOSED, COMPLETE, FAILED, FREE, OPEN, Task
 
-FREE, OPEN, CLOSED, CANCELED, ASSIGNED, FAILED = range(6)
-BUILDING, COMPLETE, DELETED, BUILD_FAILED, BUILD_CANCELED = range(5)
 URL = "https://koji.example.org/kojihub"
 CANONICAL = {"i686": "i386"}
 
@@ -31,30 +29,6 @@ LOGS_OF_A_FAILURE = {
 }
 
 
-@dataclass(kw_only=True)
-class Task:
-    """A task. `result` is what getTaskResult gives, or raises; `output` are the files that it has left so far."""
-
-    id: int
-    method: str
-    owner: int
-    created: float
-    request: list[Any] = field(default_factory=list)
-    parent: int | None = None
-    label: str | None = None
-    arch: str = "noarch"
-    state: int = FREE
-    host_id: int | None = None
-    channel_id: int = 1
-    result: Any = None
-    output: dict[str, bytes] = field(default_factory=dict)
-
-    def info(self) -> dict[str, Any]:
-        """What getTaskInfo tells, without the request."""
-        kept = {key: value for key, value in vars(self).items() if key not in ("request", "result", "output", "created")}
-        return kept | {"create_ts": self.created, "start_ts": None, "completion_ts": None, "waiting": None, "awaited": None}
-
-
 class FakeHub:
     """The hub, with what tests change about it, and its builders, which do their work unless `play` was called."""
 
@@ -65,6 +39,7 @@ class FakeHub:
         self.users = {"builder": 7, "other": 8}
         self.passwords = {"builder": "secret", "other": "secret2"}
         self.files: dict[str, bytes] = {}  # uploads, below the hub's work folder
+        self.owners: dict[str, str] = {}  # folder of uploads → whose it is
         self.tasks: dict[int, Task] = {}
         self.targets = {"t": (2, 1), "t2": (2, 1)}
         self.tags: dict[int, dict[str, Any]] = {
@@ -151,6 +126,12 @@ class FakeHub:
                 return self.finish(waiting[0], task) if waiting else self.close(task)
         return None
 
+    def settle_task(self, task: Task) -> None:
+        """Have the builders finish a task."""
+        for label in self.children(task):
+            self.finish(label, task)
+        self.close(task)
+
     def settle(self) -> None:
         """Have the builders finish all that there is."""
         while any(task.state in (FREE, OPEN) for task in self.list_parents()):
@@ -173,7 +154,7 @@ class FakeHub:
         if not options.get("scratch"):
             if self.builds.get(nvr, {}).get("state") == COMPLETE:
                 return self.fail_task(koji.GenericError(f"Build already exists (id=3, state=COMPLETE): {nvr}"), task)
-            self.builds[nvr] = self.describe_build(nvr, BUILDING, task)
+            self.builds[nvr] = self.describe_build(nvr, BUILDING, task, owner=self.name_user(task.owner))
         arches = arches or str(options.get("arch_override") or self.tags[self.targets[target][0]]["arches"])
         task.state, task.host_id = OPEN, 1
         for label in arches.split():
@@ -191,6 +172,10 @@ class FakeHub:
                 "repo_id": self.repos[-1]["id"],
             })  # fmt: skip
         return None
+
+    def name_user(self, number: int) -> str:
+        """The name of a user."""
+        return next(name for name, known in self.users.items() if known == number)
 
     def describe_build(self, nvr: str, state: int, task: Task | None = None, owner: str = "builder") -> dict[str, Any]:
         """What getBuild tells."""

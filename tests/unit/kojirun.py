@@ -7,6 +7,7 @@ import pytest
 
 from tproxy_rpms.builders import Job
 from tproxy_rpms.builders.koji import KojiBuilder
+from tproxy_rpms.errors import BuildError, TproxyError
 
 from .kojifake import FakeHub
 
@@ -34,3 +35,11 @@ def die_watching(hub: FakeHub, builder: KojiBuilder, job: Job) -> None:
     hub.hook("before getTaskChildren", kill)
     with pytest.raises(Killed):
         builder.build(job)
+
+
+def fail_of(builder: KojiBuilder, job: Job, kind: type[TproxyError] = BuildError) -> TproxyError:
+    """Return the error of a build that must fail so."""
+    with pytest.raises(kind) as caught:
+        builder.build(job)
+    assert not job.results.exists()
+    return caught.value

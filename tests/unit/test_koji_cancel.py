@@ -22,8 +22,9 @@ from tproxy_rpms.tasks.reporter import LineReporter
 
 from ..conftest import make_release
 from .kojiclient import FakeSession
-from .kojifake import CANCELED, FREE, FakeHub
+from .kojifake import FakeHub
 from .kojirpm import make_srpm
+from .kojitask import CANCELED, FREE
 
 Jobs = Callable[..., Job]
 Builders = Callable[..., KojiBuilder]

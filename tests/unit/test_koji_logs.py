@@ -11,7 +11,8 @@ from tproxy_rpms.builders import Job
 from tproxy_rpms.builders.koji import KojiBuilder
 from tproxy_rpms.errors import BuildError, KojiError
 
-from .kojifake import CANCELED, OPEN, FakeHub
+from .kojifake import FakeHub
+from .kojitask import CANCELED, OPEN
 
 Jobs = Callable[..., Job]
 Builders = Callable[..., KojiBuilder]
@@ -116,6 +117,19 @@ def test_a_builder_that_begins_anew_begins_its_logs_anew(hub: FakeHub, builder: 
     assert read(make_job()) == whole
 
 
+def test_a_log_begun_anew_that_was_seen_empty_comes_whole(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:
+    def begin_anew() -> None:
+        hub.children()["x86_64"].output["build.log"] = b""
+
+    hub.play(
+        hub.begin, partial(hub.write, "x86_64", "build.log", "first\n"), begin_anew,
+        partial(hub.write, "x86_64", "build.log", "second, and longer than the first\n"), partial(hub.finish, "x86_64"),
+        partial(hub.finish, "i686"), hub.close,
+    )  # fmt: skip
+    builder.build(make_job())
+    assert read(make_job()) == "second, and longer than the first\n"
+
+
 def test_another_task_of_the_arch_begins_its_logs_anew(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:
     """A builder that was restarted may make a new child of the same task."""
 
@@ -144,7 +158,7 @@ def test_logs_of_an_earlier_build_do_not_stay_where_this_one_has_none(hub: FakeH
         hub.children()["x86_64"].output = {}
 
     hub.play(hub.begin, fail)
-    with pytest.raises(BuildError):
+    with pytest.raises(BuildError, match="rpmbuild failed"):
         builder.build(job)
     assert {path.name for path in job.logs.iterdir()} == {"root.log", "build.log", "state.log", "koji.log", "another.log"}
     assert [path.name for path in job.logs.iterdir() if "an older build's" in path.read_text()] == ["another.log"]

@@ -2,23 +2,21 @@
 
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from threading import Barrier
 
 import pytest
 import requests
 
 from tproxy_rpms.builders import Job
 from tproxy_rpms.builders.koji import KojiBuilder
-from tproxy_rpms.errors import BuildError, KojiError
+from tproxy_rpms.errors import KojiError
 from tproxy_rpms.surroundings import Surroundings
 
-from .kojifake import BUILDING, CANCELED, CLOSED, COMPLETE, FREE, FakeHub
+from .kojifake import FakeHub
 from .kojirpm import make_rpm, make_srpm
 from .kojirun import BOTH, Killed, build_both, die_watching, kill
+from .kojitask import CLOSED, FREE
 
 Jobs = Callable[..., Job]
 Builders = Callable[..., KojiBuilder]
@@ -123,97 +121,23 @@ def test_a_build_that_is_done_is_fetched_again_and_not_built_again(hub: FakeHub,
     assert rpm.is_file() and len(hub.list_parents()) == 1
 
 
-def test_the_task_of_another_user_is_not_taken(hub: FakeHub, make_builder: Builders, make_job: Jobs, tmp_path: Path) -> None:
-    make_builder(scratch=True).build(make_job())
-    (tmp_path / "password").write_text("secret2")
-    make_builder(user="other", scratch=True).build(make_job())
-    assert [task.owner for task in hub.list_parents()] == [7, 8]
-
-
-@pytest.fixture
-def make_other(make_builder: Builders, tmp_path: Path) -> Callable[[], KojiBuilder]:
-    """Return a builder of another user, in a clone of their own."""
-    password = tmp_path / "other-password"
-    password.touch(0o600)
-    password.write_text("secret2\n")
-    return partial(make_builder, "other", user="other", password_file=password)
-
-
-@pytest.mark.parametrize("begun", [True, False])
-def test_the_same_build_of_another_user_is_watched_and_taken(
-    hub: FakeHub, builder: KojiBuilder, make_other: Callable[[], KojiBuilder], make_job: Jobs, begun: bool
+def test_a_task_that_lies_far_back_is_found_by_whoever_has_watched_it(
+    hub: FakeHub, builder: KojiBuilder, make_job: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """This user has had more tasks since than a run looks through."""
     die_watching(hub, builder, make_job())
-    hub.begin()
-    if not begun:
-        hub.settle()
-    other = make_other()
-    assert [path.name for path in other.build(make_job()).rpms] == ["hello-1-1.x86_64.rpm"]
+    for _ in range(3):
+        hub.add_task("build", owner=7, request=["cli-build/x/y-1-1.src.rpm", "t", {}], state=CLOSED)
+    monkeypatch.setattr("tproxy_rpms.builders.kojitask.LOOKED_AT", 2)
+    builder.build(make_job())
+    assert len(hub.list_parents()) == 4
+
+
+def test_a_hub_that_knows_a_task_no_more(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:
+    die_watching(hub, builder, make_job())
+    hub.tasks.clear()
+    builder.build(make_job())
     assert (len(hub.list_parents()), hub.count("uploadWrapper")) == (1, 1)
-    assert "found task 1" in (make_job().logs / "koji.log").read_text()
-
-
-def test_the_build_of_another_user_that_fails_is_told_and_then_built_by_this_one(
-    hub: FakeHub, builder: KojiBuilder, make_other: Callable[[], KojiBuilder], make_job: Jobs
-) -> None:
-    die_watching(hub, builder, make_job())
-    hub.begin()
-    other = make_other()
-    hub.play(lambda: None, partial(hub.fail, "x86_64"))
-    with pytest.raises(BuildError, match="rpmbuild failed"):
-        other.build(make_job())
-    hub.works = True
-    build_both(other, make_job)
-    assert [task.owner for task in hub.list_parents()] == [7, 8]
-
-
-def test_the_build_of_another_user_is_not_cancelled(
-    hub: FakeHub, builder: KojiBuilder, make_other: Callable[[], KojiBuilder], make_job: Jobs
-) -> None:
-    die_watching(hub, builder, make_job())
-    hub.begin()
-    other = make_other()
-    hub.play(lambda: cancelled.append(other.cancel_running()))
-    cancelled: list[tuple[str, ...]] = []
-    hub.script += [hub.work] * 3
-    other.build(make_job())
-    assert (cancelled, hub.count("cancelTask")) == ([()], 0)
-
-
-def test_of_two_tasks_for_one_order_the_first_wins_and_the_other_is_cancelled(
-    hub: FakeHub, make_builder: Builders, make_job: Jobs, tmp_path: Path
-) -> None:
-    """Two clones have looked before either has submitted."""
-    barrier = Barrier(2)
-    for _ in range(2):
-        hub.hook("before build", partial(barrier.wait, 10))
-    jobs = [make_job(results=tmp_path / name, logs=tmp_path / f"{name}-logs") for name in ("one", "other")]
-    with ThreadPoolExecutor(2) as pool:
-        for made in [pool.submit(make_builder(job.results.name).build, job) for job in jobs]:
-            made.result()
-    assert [task.state for task in hub.list_parents()] == [CLOSED, CANCELED]
-    assert all((job.results / "hello-1-1.x86_64.rpm").is_file() for job in jobs)
-
-
-def test_whoever_submits_second_watches_the_first_task(hub: FakeHub, make_builder: Builders, make_job: Jobs) -> None:
-    hub.hook("before build", lambda: die_watching(hub, make_builder("other"), make_job()))
-    make_builder("one").build(make_job())
-    assert [task.state for task in hub.list_parents()] == [CLOSED, CANCELED]
-    make_builder("other").build(make_job("i386"))
-    assert len(hub.list_parents()) == 2
-
-
-def test_of_two_tasks_that_were_left_at_work_every_clone_watches_the_first(
-    hub: FakeHub, make_builder: Builders, make_job: Jobs, tmp_path: Path
-) -> None:
-    """A clone was killed between submitting and cancelling."""
-    die_watching(hub, make_builder("one"), make_job())
-    hub.add_task("build", owner=7, request=hub.newest.request)
-    for clone in ("one", "other", "third"):
-        builder = make_builder(clone)
-        job = make_job(logs=tmp_path / clone)
-        die_watching(hub, builder, job)
-        assert "task 1 " in (job.logs / "koji.log").read_text()
 
 
 def test_a_build_that_an_admin_has_taken_away_is_made_again(hub: FakeHub, make_builder: Builders, make_job: Jobs) -> None:
@@ -269,20 +193,3 @@ def test_a_second_build_of_another_clone_that_is_done_is_not_taken(
         builder.build(builder.vary(make_job(), log=tmp_path / "second.log").job)
         hub.settle()
     assert len(hub.list_parents()) == 2
-
-
-@pytest.mark.parametrize(("state", "said"), [(COMPLETE, "has a build"), (BUILDING, "is making a build")])
-def test_a_build_of_this_name_from_another_srpm_is_in_the_way(
-    hub: FakeHub, builder: KojiBuilder, make_job: Jobs, state: int, said: str
-) -> None:
-    hub.builds["hello-1-1"] = hub.describe_build("hello-1-1", state, owner="somebody")
-    with pytest.raises(KojiError, match=f"hello-1-1: Koji {said} of this name .*somebody") as caught:
-        builder.build(make_job())
-    assert "revision" in caught.value.hint
-    assert (hub.files, hub.tasks) == ({}, {})
-
-
-def test_scratch_builds_take_no_name(hub: FakeHub, make_builder: Builders, make_job: Jobs) -> None:
-    hub.builds["hello-1-1"] = hub.describe_build("hello-1-1", COMPLETE)
-    make_builder(scratch=True).build(make_job())
-    assert len(hub.list_parents()) == 1

@@ -11,6 +11,7 @@ from tproxy_rpms.errors import KojiError
 
 from .kojifake import URL, FakeHub
 from .kojirun import BOTH
+from .kojitask import CANCELED
 
 Jobs = Callable[..., Job]
 Builders = Callable[..., KojiBuilder]
@@ -88,3 +89,18 @@ def test_a_target_that_has_gone_meanwhile(refused: KojiBuilder, hub: FakeHub, ma
     hub.targets.clear()
     with pytest.raises(KojiError, match="was built, but DEST_TAG has not taken it"):
         refused.build(make_job())
+
+
+def test_a_task_that_was_cancelled_while_it_waited_to_be_tagged(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:
+    """The hub cancels no build that is whole: of this name it makes none any more."""
+
+    def cancel() -> None:
+        hub.refuse("")
+        hub.newest.state = CANCELED
+
+    hub.play(hub.begin, partial(hub.finish, "x86_64"), partial(hub.finish, "i686"), cancel)
+    for _ in range(2):
+        assert "koji tag-build t hello-1-1" in refuse(builder, make_job()).hint
+    hub.tag_build("hello-1-1", 1)
+    assert builder.build(make_job()).rpms
+    assert len(hub.list_parents()) == 1

@@ -15,9 +15,10 @@ from tproxy_rpms.builders.koji import KojiBuilder
 from tproxy_rpms.errors import KojiError
 
 from .kojiclient import FakeSession
-from .kojifake import CLOSED, COMPLETE, FakeHub
+from .kojifake import FakeHub
 from .kojirpm import make_rpm
 from .kojirun import die_watching
+from .kojitask import CLOSED, COMPLETE
 
 Jobs = Callable[..., Job]
 Builders = Callable[..., KojiBuilder]

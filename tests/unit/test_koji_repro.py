@@ -25,8 +25,9 @@ from tproxy_rpms.tasks.reporter import LineReporter
 from tproxy_rpms.tasks.rpm import build, make_job
 
 from ..conftest import make_release
-from .kojifake import CANCELED, FakeHub
+from .kojifake import FakeHub
 from .kojirpm import make_srpm
+from .kojitask import CANCELED
 from .localbuilder import HELLO, LocalBuilder, build_first, compare
 
 

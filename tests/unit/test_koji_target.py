@@ -124,7 +124,9 @@ def test_an_older_hub_is_asked_when_each_enabled_builder_was_heard_of(hub: FakeH
     hub.hosts.append(hub.hosts[0] | {"id": 3, "name": "three.example.org", "seen": 7200.0})
     with open_session(table) as session:
         assert [(host.works, host.silent) for host in list_hosts(session, "noarch")] == [(True, 0), (False, None), (False, 7200)]
-        assert describe_hosts(session, "i386").count("three.example.org has said nothing for 120 minutes") == 1
+        assert describe_hosts(session, "i386") == (
+            "one.example.org is ready; three.example.org has said nothing for 120 minutes; two.example.org is disabled"
+        )
     assert hub.count("getLastHostUpdate") == 4
 
 

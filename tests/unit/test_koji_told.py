@@ -12,8 +12,9 @@ from tproxy_rpms.builders import Job
 from tproxy_rpms.builders.koji import KojiBuilder
 from tproxy_rpms.errors import BuildError, KojiError
 
-from .kojifake import CANCELED, CLOSED, FAILED, OPEN, FakeHub
+from .kojifake import FakeHub
 from .kojirun import BOTH, build_both, die_watching
+from .kojitask import CANCELED, CLOSED, FAILED, FREE, OPEN
 
 Jobs = Callable[..., Job]
 Builders = Callable[..., KojiBuilder]
@@ -154,3 +155,66 @@ def test_a_second_build_that_did_not_come_whole_is_fetched_again(
     hub.damaged.clear()
     builder.build(job)
     assert len(hub.list_parents()) == 1
+
+
+def test_what_an_arch_is_told_too_late_says_nothing_of_the_task_that_came_after(
+    hub: FakeHub, builder: KojiBuilder, make_job: Jobs
+) -> None:
+    """Both arches wait for the end of one task, and one of them has asked anew before the other has looked."""
+    hub.play(hub.begin, partial(hub.fail, "i686", alone=True))
+    with pytest.raises(BuildError):
+        builder.build(make_job("i386"))
+
+    def ask_anew() -> None:
+        give_up(hub)
+        die_watching(hub, builder, make_job("i386"))
+
+    hub.play(ask_anew)
+    with pytest.raises(BuildError, match="cancelled it when i686 failed"):
+        builder.build(make_job("x86_64"))
+    assert len(hub.list_parents()) == 2
+    hub.play(hub.begin, partial(hub.fail, "x86_64"))
+    with pytest.raises(BuildError, match="hello for x86_64: rpmbuild failed"):
+        builder.build(make_job("x86_64"))
+    assert len(hub.list_parents()) == 2
+
+
+def test_the_other_arch_of_a_second_build_is_waited_for_before_a_third_is_asked_for(
+    hub: FakeHub, builder: KojiBuilder, make_job: Jobs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = builder.vary(make_job(), log=tmp_path / "second.log").job
+    hub.play(hub.begin, partial(hub.finish, "x86_64"))
+    builder.build(job)
+    hub.works = True
+    builder.build(job)
+    assert [task.state for task in hub.list_parents()] == [CLOSED, OPEN]
+    told = capsys.readouterr().out
+    assert "hello for x86_64: was told of task 1, which is still at work" in told and "failed" not in told
+
+
+def test_nobody_waits_for_ever_for_the_end_of_the_other_arch(hub: FakeHub, make_builder: Builders, make_job: Jobs) -> None:
+    hub.play(hub.begin, partial(hub.fail, "i686", alone=True))
+    with pytest.raises(BuildError):
+        make_builder().build(make_job("i386"))
+    hub.children()["x86_64"].state = FREE
+    with pytest.raises(KojiError, match=r"hello for i386: task 2 .*waits for a builder since 1 minutes"):
+        make_builder(patience=1).build(make_job("i386"))
+    assert len(hub.list_parents()) == 1
+
+
+def test_who_waits_for_the_end_of_the_other_arch_can_cancel_it(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:
+    hub.play(hub.begin, partial(hub.fail, "i686", alone=True))
+    with pytest.raises(BuildError):
+        builder.build(make_job("i386"))
+    seen: list[tuple[str, ...]] = []
+
+    def cancel() -> None:
+        seen.append(builder.list_running())
+        seen.append(builder.cancel_running())
+        hub.works = True
+
+    hub.play(cancel)
+    builder.build(make_job("i386"))
+    assert seen == [("hello: task 1",)] * 2
+    assert [task.state for task in hub.list_parents()] == [CANCELED, CLOSED]
+    assert builder.list_running() == ()

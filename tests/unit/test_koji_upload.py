@@ -16,8 +16,9 @@ from tproxy_rpms.builders.kojisession import open_session
 from tproxy_rpms.errors import BuildError
 
 from .kojiclient import FakeSession
-from .kojifake import CLOSED, FakeHub
+from .kojifake import FakeHub
 from .kojirun import Killed, die_watching, kill
+from .kojitask import CLOSED
 
 Jobs = Callable[..., Job]
 Builders = Callable[..., KojiBuilder]
