@@ -8,7 +8,7 @@ from typing import Any
 
 from tproxy_rpms.builders.kojilog import CHUNK, list_sizes, read_chunk
 from tproxy_rpms.builders.kojisession import load_koji
-from tproxy_rpms.builders.kojitask import UPLOADS, Order
+from tproxy_rpms.builders.kojitask import UPLOADS, Order, has_rpms
 from tproxy_rpms.console import Console
 from tproxy_rpms.errors import BuildError, KojiError
 from tproxy_rpms.packaging.header import check_digests, read_header
@@ -50,16 +50,18 @@ class Made:
 def fetch_rpms(session: Any, order: Order, child: int, folder: Path) -> bool:
     """Put the RPMs of an arch into `folder`, each whole by its size, by its own digests and by what the hub says of it.
 
-    Returns whether there were any: a hub clears its tasks' files away after some time.
+    Returns whether they were all there: a hub clears its tasks' files away after some time.
 
     Raises KojiError for one that stays damaged, and BuildError for one of another build.
     """
+    if not has_rpms(session, child):
+        return False
     sizes = list_sizes(session, child)
     names = sorted(name for name in sizes if name.endswith(".rpm") and not name.endswith(".src.rpm"))
     for name in names:
         bring = partial(fetch_file, session, child, name, sizes[name])
         fetch_checked(session, order, folder / name, bring, f"task {child}")
-    return bool(names)
+    return True
 
 
 def fetch_checked(session: Any, order: Order, path: Path, bring: Callable[[Path], None], origin: str) -> None:

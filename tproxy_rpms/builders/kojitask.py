@@ -237,9 +237,13 @@ def is_tagged_at_last(session: Any, order: Order) -> bool:
 def has_output(session: Any, task: int) -> bool:
     """Whether the RPMs of a task are still on the hub, which clears its work folder after some time."""
     children = [child for child in session.getTaskChildren(task) if child["method"] == "buildArch"]
-    return bool(children) and all(
-        any(name.endswith(".rpm") for name in session.listTaskOutput(child["id"])) for child in children
-    )
+    return bool(children) and all(child["state"] == CLOSED and has_rpms(session, int(child["id"])) for child in children)
+
+
+def has_rpms(session: Any, child: int) -> bool:
+    """Whether a finished task of an arch still has all RPMs that it has made: a part of them is no package."""
+    made = {Path(path).name for path in session.getTaskResult(child)["rpms"]}
+    return bool(made) and made <= {Path(name).name for name in session.listTaskOutput(child)}
 
 
 def upload(session: Any, order: Order, source: str) -> None:
