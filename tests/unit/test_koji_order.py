@@ -161,6 +161,27 @@ def test_scratch_builds_that_the_hub_has_cleared_away_are_made_again(
     assert len(hub.list_parents()) == 2
 
 
+@pytest.mark.parametrize("scratch", [True, False])
+def test_a_part_of_the_rpms_is_not_taken_for_all(hub: FakeHub, make_builder: Builders, make_job: Jobs, scratch: bool) -> None:
+    """A hub may clear files away one by one."""
+
+    def make_two(nvr: str, label: str) -> dict[str, bytes]:
+        more = make_rpm(hub.folder / f"hello-devel-1-1.{label}.rpm", arch=label, source=f"{nvr}.src.rpm")
+        return hub.make_rpms(nvr, label) | {more.name: more.read_bytes()}
+
+    hub.files_of = make_two
+    make_builder(scratch=scratch).build(make_job())
+    hub.settle()
+    del hub.children()["x86_64"].output["hello-devel-1-1.x86_64.rpm"]
+    fresh = make_builder("fresh", scratch=scratch)
+    if scratch:
+        assert len(fresh.build(make_job()).rpms) == 2
+        assert len(hub.list_parents()) == 2
+    else:
+        with pytest.raises(KojiError, match=r"koji\.files"):
+            fresh.build(make_job())
+
+
 def test_a_second_build_is_never_an_earlier_one(hub: FakeHub, builder: KojiBuilder, make_job: Jobs, tmp_path: Path) -> None:
     builder.build(make_job())
     job = builder.vary(make_job(), log=tmp_path / "second.log").job

@@ -191,7 +191,8 @@ def has_output(session: Any, task: int) -> bool:
     """Whether the RPMs of a scratch build are still on the hub, which clears its work folder after some time."""
     children = [child for child in session.getTaskChildren(task) if child["method"] == "buildArch"]
     return bool(children) and all(
-        list_rpms(session, child["id"]) <= set(session.listTaskOutput(child["id"])) for child in children
+        child["state"] == CLOSED and list_rpms(session, child["id"]) <= set(session.listTaskOutput(child["id"]))
+        for child in children
     )
 
 
