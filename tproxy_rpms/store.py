@@ -49,9 +49,17 @@ def digest_tree(root: Path) -> str:
 
 
 @cache
-def digest_code(*rooms: str) -> str:
-    """Return a digest of the code (Python and shell) in the named rooms, and of what of the ground floor shapes results."""
-    files = [path for room in rooms for path in (PACKAGE / room).iterdir() if path.suffix in (".py", ".sh")]
+def digest_code(*rooms: str, without: tuple[str, ...] = ()) -> str:
+    """Return a digest of the code (Python and shell) in the named rooms, and of what of the ground floor shapes results.
+
+    Files whose names begin with one of `without` do not count.
+    """
+    files = [
+        path
+        for room in rooms
+        for path in (PACKAGE / room).iterdir()
+        if path.suffix in (".py", ".sh") and not (without and path.name.startswith(without))
+    ]
     files += [PACKAGE / name for name in ("process.py", "tarball.py")]
     return digest_value([(str(path.relative_to(PACKAGE)), digest_file(path)) for path in sorted(files)])
 

@@ -60,7 +60,7 @@ after = {after}
 
 # The first is a header, the second a program that includes it, the third what the second says; for no arch.
 FIRST = SPEC.format(
-    name="first", tags="", build="", files="/usr/include/first.h",
+    name="first", tags="", build="WORDS", files="/usr/include/first.h",
     install="install -d %{buildroot}/usr/include\necho '#define WORD \"%{_target_cpu}\"' > %{buildroot}/usr/include/first.h",
 )  # fmt: skip
 SECOND = SPEC.format(
@@ -90,8 +90,8 @@ class Chain:
         distribution.write_release(folder / "targets")
         shutil.copy(ROOT / "dodo.py", folder)
         shutil.copy(ROOT / "specs" / "preamble.j2", folder / "specs")
-        self.write_spec("first", FIRST)
-        self.set_words("")
+        self.set_words("first", "")
+        self.set_words("second", "")
         self.write_spec("third", THIRD)
         if name not in hub.passwords:
             hub.add_user(name, ["build"])
@@ -112,9 +112,9 @@ class Chain:
     def write_spec(self, name: str, text: str) -> None:
         (self.folder / "specs" / f"{name}.spec.j2").write_text(text)
 
-    def set_words(self, words: str) -> None:
-        """Have the second package's build say or do something before it compiles."""
-        self.write_spec("second", SECOND.replace("WORDS", words))
+    def set_words(self, name: str, words: str) -> None:
+        """Have the build of the first or second package do something before all else."""
+        self.write_spec(name, {"first": FIRST, "second": SECOND}[name].replace("WORDS", words))
 
     # What a doit of the project needs in its environment: our code.
     environment: ClassVar = {"PYTHONPATH": str(ROOT)}

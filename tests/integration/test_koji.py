@@ -188,6 +188,7 @@ def test_a_hub_that_is_restarted_is_waited_for(make_chain: Callable[..., Chain])
 
 def test_ctrl_c_leaves_the_task_and_a_second_cancels_it(make_chain: Callable[..., Chain]) -> None:
     chain = make_chain("first")
+    chain.set_words("first", "sleep 60")
     process = chain.start()
     wait_for_state(chain, OPEN)
     output = end(process, signal.SIGINT)

@@ -20,6 +20,7 @@ from tproxy_rpms.release.model import Package
 from tproxy_rpms.store import digest_file
 
 from ..conftest import make_release, make_target
+from .kojirpm import make_srpm
 
 FAKE = """\
 #!/usr/bin/python3
@@ -82,8 +83,7 @@ def builder(tmp_path: Path) -> MockBuilder:
 
 
 def make_job(folder: Path, **changes: Any) -> Job:
-    srpm = folder / "hello-1-1.src.rpm"
-    srpm.write_bytes(b"")
+    srpm = make_srpm(folder)
     job = Job(
         package="hello", srpm=srpm, arch="i386", results=folder / "results", logs=folder / "logs", jobs=3, epoch=1_234_567_890
     )  # fmt: skip
@@ -130,6 +130,19 @@ def test_a_build_asks_for_what_it_needs(mock: FakeMock, builder: MockBuilder, tm
     assert "config_opts['environment']['SOURCE_DATE_EPOCH'] = '1234567890'" in config
     assert not any(word.startswith("--config-opts=centos_vault") for word in argv)
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(("arches", "target"), [(("noarch",), "noarch"), ((), "i686"), (("noarch", "i686"), "i686")])
+def test_packages_for_no_arch_are_built_for_none(
+    mock: FakeMock, builder: MockBuilder, tmp_path: Path, arches: tuple[str, ...], target: str
+) -> None:
+    """As Koji does: what a spec makes of %_target_cpu must be the same in both."""
+    mock.answer(status=60)
+    srpm = make_srpm(tmp_path / "srpms", build_arches=arches)
+    with pytest.raises(LockedError):
+        builder.build(make_job(tmp_path, srpm=srpm))
+    ((argv, _),) = mock.calls()
+    assert f"--target={target}" in argv
 
 
 def test_packages_and_clones_have_chroots_of_their_own_and_one_root_cache(

@@ -5,8 +5,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -58,7 +60,8 @@ def test_what_a_killed_run_has_left_is_ended_and_swept(
     mock: "subprocess.Popen[bytes]", temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = temporary / "tproxy-rpms-mock-old"
-    monkeypatch.setattr(mockprocess.time, "sleep", lambda _: mock.wait(10))
+    clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: mock.wait(10))  # waiting itself sleeps
+    monkeypatch.setattr(mockprocess, "time", clock)
     assert find_mocks(old) == [mock.pid]
     with open_stage():
         assert not old.exists()

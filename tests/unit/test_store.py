@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tproxy_rpms import store
 from tproxy_rpms.errors import LockedError
 from tproxy_rpms.store import digest_tree, hold_lock, is_current, read_outputs, whole_file, whole_folder, write_stamp
 
@@ -105,3 +106,21 @@ def test_a_tree_digest_sees_names_contents_and_the_executable_bit(tmp_path: Path
     (tmp_path / "b").write_text("y")
     digests.append(digest_tree(tmp_path))
     assert len(set(digests)) == 4
+
+
+def test_files_of_another_name_have_no_part_in_a_digest_of_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "PACKAGE", tmp_path)
+    for name in ("process.py", "tarball.py", "room/one.py", "room/other.sh", "room/otherwise.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+
+    def digest(*without: str) -> str:
+        store.digest_code.cache_clear()
+        return store.digest_code("room", without=without)
+
+    whole, part = digest(), digest("other")
+    (tmp_path / "room" / "otherwise.py").write_text("changed")
+    assert (digest() != whole, digest("other") == part) == (True, True)
+    (tmp_path / "room" / "one.py").write_text("changed")
+    assert digest("other") != part
+    store.digest_code.cache_clear()

@@ -2,26 +2,29 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tproxy_rpms.builders import Job, Result, Variation
 from tproxy_rpms.builders.describe import JobContent, read_mock_run
 from tproxy_rpms.builders.kojikept import fetch_kept
+from tproxy_rpms.builders.kojilog import LOGS, NAMES
 from tproxy_rpms.builders.kojioutput import PLACE, fetch_rpms, read_made, read_place, write_place
-from tproxy_rpms.builders.kojisession import open_session, read_access
+from tproxy_rpms.builders.kojirepo import wait_for_builds
+from tproxy_rpms.builders.kojisession import load_koji, open_session, read_access
 from tproxy_rpms.builders.kojitarget import read_target
-from tproxy_rpms.builders.kojitask import Claim, Ledger, Order, make_order
-from tproxy_rpms.builders.kojiwatch import Watch, wait_for_builds
+from tproxy_rpms.builders.kojitask import ACTIVE, UPLOADS, Claim, Ledger, Order, make_order
+from tproxy_rpms.builders.kojiwatch import Watch
 from tproxy_rpms.builders.output import finish_rpms, start_logs
 from tproxy_rpms.console import tell
 from tproxy_rpms.errors import TproxyError, UserError
 from tproxy_rpms.release.koji import Koji
 from tproxy_rpms.release.model import Arch, Release
-from tproxy_rpms.store import whole_folder, write_json
+from tproxy_rpms.store import digest_value, whole_folder, write_json
 from tproxy_rpms.surroundings import Surroundings
 
 # What Koji's own mock configuration makes of a build; the rest is the builder's.
@@ -99,18 +102,49 @@ class KojiBuilder:
             raise UserError("ccache=on: the koji builder has no ccache: its roots are Koji's", hint="leave ccache=on away")
         order = make_order(job, self.koji, self.release.arches)
         logs = start_logs(job.logs)
-        (job.logs / PLACE).unlink(missing_ok=True)
+        for name in (PLACE, *(NAMES.get(log, log) for log in LOGS)):
+            if job.logs / name not in logs:
+                (job.logs / name).unlink(missing_ok=True)  # of an earlier build
         say = begin_log(job.logs / "koji.log")
         with open_session(self.koji) as session:
-            if order.requires:
-                tag = read_target(session, self.koji.target).build_tag_id
-                wait_for_builds(session, tag, order.requires, patience=self.koji.patience, say=say)
-            with self.watched(session, order, job.arch) as claim:
-                tell(f"{job.package} for {job.arch}: task {claim.task} of {session.baseurl}")
-                say(f"{'submitted' if claim.own else 'found'} task {claim.task} ({order.source})")
-                watch = Watch(session=session, order=order, task=claim.task, arch=job.arch, logs=job.logs, say=say)
-                rpms = self.fetch(watch, job)
+            prepare = partial(self.wait_for_requires, session, order, say)
+            claim = self.ledger.claim(session, order, job.arch, prepare)
+            if job.arch in claim.told and self.outlast(session, order, claim, job, say):
+                claim = self.ledger.claim(session, order, job.arch, prepare)
+            rpms = self.watch(session, order, claim, job, say)
         return Result(rpms=rpms, logs=logs)
+
+    def wait_for_requires(self, session: Any, order: Order, say: Callable[[str], None]) -> None:
+        """Wait until the repository has what the roots of an order need of this cut."""
+        if order.requires:
+            target = read_target(session, self.koji.target)
+            wait_for_builds(session, target, order.requires, patience=self.koji.patience, say=say)
+
+    def outlast(self, session: Any, order: Order, claim: Claim, job: Job, say: Callable[[str], None]) -> bool:
+        """Wait for the end of a task whose result the arch was told of, but that is at work for another; tell if so."""
+        watch = Watch(session=session, order=order, task=claim.task, arch=job.arch, logs=job.logs, say=say)
+        if watch.look().parent["state"] not in ACTIVE:
+            return False
+        tell(f"{job.package} for {job.arch}: was told of task {claim.task}, which is still at work for another arch")
+        with self.known_as_running(order, claim, job.arch):
+            watch.outlast()
+        return True
+
+    def watch(self, session: Any, order: Order, claim: Claim, job: Job, say: Callable[[str], None]) -> tuple[Path, ...]:
+        """Watch a task for the arch of a job, and return its RPMs; what it has come to is kept in mind."""
+        tell(f"{job.package} for {job.arch}: task {claim.task} of {session.baseurl}")
+        say(f"{'submitted' if claim.own else 'found'} task {claim.task} ({UPLOADS}/{order.label})")
+        watch = Watch(session=session, order=order, task=claim.task, arch=job.arch, logs=job.logs, say=say)
+        with self.known_as_running(order, claim, job.arch):
+            try:
+                rpms = self.fetch(watch, job)
+            except TproxyError:
+                if watch.final:
+                    self.ledger.settle(order, claim.task, job.arch)
+                raise
+        if order.second:
+            self.ledger.settle(order, claim.task, job.arch)
+        return rpms
 
     def fetch(self, watch: Watch, job: Job) -> tuple[Path, ...]:
         """Wait for the arch of a task, and return its RPMs in their place, with where they were made beside the logs."""
@@ -123,25 +157,24 @@ class KojiBuilder:
         write_place(job.logs, read_made(watch.session, watch.order, watch.task, child))
         return tuple(job.results / rpm.name for rpm in rpms)
 
+    @property
+    def ledger(self) -> Ledger:
+        """What this clone knows of its tasks there: another hub has others by the same numbers."""
+        return Ledger(folder=self.work / "koji" / digest_value([self.koji.hub, self.koji.profile])[:8])
+
     @contextmanager
-    def watched(self, session: Any, order: Order, arch: Arch) -> Iterator[Claim]:
-        """Yield the task of an order, known to whoever wants to cancel it; and keep in mind what it has come to."""
-        ledger = Ledger(folder=self.work / "koji")
-        claim = ledger.claim(session, order, arch)
+    def known_as_running(self, order: Order, claim: Claim, arch: Arch) -> Iterator[None]:
+        """Have a task among those that can be cancelled, as long as the context lasts; an interruption leaves it there."""
         with self.turn:
             self.running[claim.task, arch] = order, claim
         try:
-            yield claim
+            yield
         except KeyboardInterrupt:
-            raise  # it stays among those that the user is asked about
-        except BaseException as error:
+            raise
+        except BaseException:
             self.leave(claim, arch)
-            if isinstance(error, TproxyError):
-                ledger.settle_failure(session, order, arch)
             raise
         self.leave(claim, arch)
-        if order.second:
-            ledger.settle(order, arch)
 
     def leave(self, claim: Claim, arch: Arch) -> None:
         """Watch a task no longer for an arch."""
@@ -158,12 +191,16 @@ class KojiBuilder:
         """Cancel the tasks that this clone has submitted and watches, and return them, for people."""
         with self.turn:
             own = {task: order for (task, _), (order, claim) in self.running.items() if claim.own}
-        if own:
-            with open_session(self.koji) as session:
-                for task, order in own.items():
+        return tuple(self.cancel(own)) if own else ()
+
+    def cancel(self, tasks: Mapping[int, Order]) -> Iterator[str]:
+        """Cancel tasks, and yield those that are, for people; what the hub refuses is done, or another's by now."""
+        with open_session(self.koji) as session:
+            for task, order in sorted(tasks.items(), key=lambda item: item[0]):
+                with suppress(load_koji().GenericError):
                     session.cancelTask(task)
-                    Ledger(folder=self.work / "koji").forget(order)
-        return tuple(f"{order.package}: task {task}" for task, order in sorted(own.items(), key=lambda item: item[0]))
+                    self.ledger.forget(order)
+                    yield f"{order.package}: task {task}"
 
 
 def begin_log(log: Path) -> Callable[[str], None]:

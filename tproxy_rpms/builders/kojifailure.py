@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from tproxy_rpms.builders.mockfailure import describe_failure
+from tproxy_rpms.builders.mockfailure import RPMBUILD_FAILED, describe_failure
 from tproxy_rpms.builders.output import useful_end
 from tproxy_rpms.errors import BuildError, KojiError, TproxyError
 
@@ -73,7 +73,11 @@ def describe_child(what: str, said: str, *, place: Place, logs: Path, target: st
     """
     found = MOCK_STATUS.search(said)
     if found:
-        error = describe_failure(what, int(found[1] or found[2]), logs=logs)
+        status = int(found[1] or found[2])
+        # rpmbuild's own status, which mock passes on; or what mock itself has stumbled over, before rpmbuild said anything.
+        if status == 1 and (has_words(logs / "build.log") or not has_words(logs / "mock.log")):
+            status = RPMBUILD_FAILED
+        error = describe_failure(what, status, logs=logs)
         return type(error)(f"{error.message}\n({place})", hint="; ".join(part for part in (on_host(place), error.hint) if part))
     log = next((logs / name for name in ("build.log", "root.log") if has_words(logs / name)), None)
     error = describe_fault(what, said, place=place, target=target, package=package)

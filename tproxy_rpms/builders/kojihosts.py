@@ -8,6 +8,9 @@ from typing import Any
 # Seconds after which a builder that has said nothing counts as gone; kojid speaks every few seconds.
 SILENT = 600
 
+# How many are told of one by one.
+SHOWN = 6
+
 
 @dataclass(frozen=True, kw_only=True)
 class Host:
@@ -46,8 +49,9 @@ class Host:
 def list_hosts(session: Any, arch: str, channel: int | str | None = None) -> Iterator[Host]:
     """Yield the builders of a channel, or of all, for an arch in the hub's words: `i386` is all of ix86, `noarch` any."""
     for host in session.listHosts(arches=None if arch == "noarch" else [arch], channelID=channel):
-        # One more call a host: the others of a large hub are not asked.
-        seen = session.getLastHostUpdate(host["id"], ts=True) if host["enabled"] else None
+        seen = host.get("update_ts")
+        if seen is None and host["enabled"]:  # before Koji 1.35; one more call a host, so not for all
+            seen = session.getLastHostUpdate(host["id"], ts=True)
         yield Host(
             name=str(host["name"]),
             enabled=bool(host["enabled"]),
@@ -60,5 +64,6 @@ def list_hosts(session: Any, arch: str, channel: int | str | None = None) -> Ite
 
 def describe_hosts(session: Any, arch: str, channel: int | str | None = None) -> str:
     """Return in one line who could build for an arch, and why nobody does."""
-    hosts = list(list_hosts(session, arch, channel))
-    return "; ".join(map(str, hosts)) if hosts else f"no builder of the hub builds for {arch} in its channel"
+    hosts = sorted(list_hosts(session, arch, channel), key=lambda host: (not host.works, not host.enabled, host.load))
+    more = f"; and {len(hosts) - SHOWN} more" if len(hosts) > SHOWN else ""
+    return "; ".join(map(str, hosts[:SHOWN])) + more if hosts else f"no builder of the hub builds for {arch} in its channel"

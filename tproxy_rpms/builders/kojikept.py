@@ -9,7 +9,7 @@ from typing import Any
 from tproxy_rpms.builders.kojilog import CHUNK, LOGS, NAMES
 from tproxy_rpms.builders.kojioutput import DamagedError, fetch_checked
 from tproxy_rpms.builders.kojisession import load_koji
-from tproxy_rpms.builders.kojitask import Order, find_kept
+from tproxy_rpms.builders.kojitask import Order, find_build
 from tproxy_rpms.errors import KojiError
 from tproxy_rpms.release.model import RPM_ARCH, Arch
 
@@ -25,7 +25,7 @@ def fetch_kept(session: Any, order: Order, arch: Arch, *, files: str, folder: Pa
 
     Raises KojiError for a hub whose files nobody has named, or that do not come.
     """
-    build = find_kept(session, order)
+    build = find_build(session, order)
     if build is None or not files:
         raise KojiError(
             f"{order.nvr}: Koji has built it, but has cleared the files of its task away",

@@ -34,6 +34,8 @@ class LogFollower:
     def copy(self, name: str, size: int) -> None:
         """Append the rest of a log that has grown to `size` bytes."""
         start = self.copied.get(name, 0)
+        if size < start:
+            start = self.copied[name] = 0  # the builder has begun anew
         path = self.folder / NAMES.get(name, name)
         with path.open("ab" if start else "wb") as log, suppress(load_koji().GenericError):
             while start < size:

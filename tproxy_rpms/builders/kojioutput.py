@@ -8,7 +8,7 @@ from typing import Any
 
 from tproxy_rpms.builders.kojilog import CHUNK, list_sizes, read_chunk
 from tproxy_rpms.builders.kojisession import load_koji
-from tproxy_rpms.builders.kojitask import Order
+from tproxy_rpms.builders.kojitask import UPLOADS, Order
 from tproxy_rpms.console import Console
 from tproxy_rpms.errors import BuildError, KojiError
 from tproxy_rpms.packaging.header import check_digests, read_header
@@ -99,7 +99,7 @@ def check_rpm(session: Any, order: Order, path: Path) -> None:
     if header.srpm != f"{order.nvr}.src.rpm":
         raise BuildError(
             f"{path.name}: its header says that it was built from {header.srpm}, asked for was {order.nvr}.src.rpm",
-            hint=f"another package's upload is in the way: raise the release's revision ({order.source})",
+            hint=f"another package's upload is in the way: raise the release's revision ({UPLOADS}/{order.label})",
         )
     if not order.scratch:
         check_recorded(session, path)

@@ -11,7 +11,7 @@ from tproxy_rpms.console import tell
 from tproxy_rpms.errors import TproxyError, UserError
 from tproxy_rpms.release.model import Arch, Package, Release
 from tproxy_rpms.shelf import find_path, list_paths
-from tproxy_rpms.store import digest_file, digest_tree, digest_value, hold_lock, read_outputs
+from tproxy_rpms.store import digest_code, digest_file, digest_tree, digest_value, hold_lock, read_outputs
 
 if TYPE_CHECKING:
     from tproxy_rpms.builders import Builder
@@ -81,6 +81,13 @@ class Cut:
         from tproxy_rpms.builders import create_builder
 
         return create_builder(self.release, cache=self.cache, work=self.build / "work")
+
+    @property
+    def builder_code(self) -> str:
+        """A digest of the code that builds; files that are named after other builders have no part in it."""
+        from tproxy_rpms.release.load import BUILDERS
+
+        return digest_code("builders", without=tuple(name for name in BUILDERS if name != self.release.builder))
 
     def with_builder(self, name: str) -> "Cut":
         """Return the cut as another builder would make it; the same one without a name. Raises UserError for one that is none."""

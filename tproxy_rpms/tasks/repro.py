@@ -163,13 +163,13 @@ def make_other_root(cut: Cut, other: Cut, arch: Arch) -> None:
 def build_second(cut: Cut, other: Cut, package: Package, variation: "Variation") -> list[Path]:
     """Return the RPMs of a second build; one that was made of the same, in the same surroundings, is not made again."""
     from tproxy_rpms.builders import Remote
-    from tproxy_rpms.store import digest_code, is_current, write_stamp
+    from tproxy_rpms.store import is_current, write_stamp
     from tproxy_rpms.tasks.observe import watch_build
     from tproxy_rpms.tasks.rpm import inputs
 
     arch = variation.job.arch
     stamp = cut.stamp("repro", package.name, arch)
-    shaped_by = inputs(cut, package, arch) | {"second": variation.second, "code": digest_code("builders")}
+    shaped_by = inputs(cut, package, arch) | {"second": variation.second, "code": other.builder_code}
     if other is not cut:
         shaped_by |= {"builder": other.release.builder}
     if not is_current(stamp, inputs=shaped_by):

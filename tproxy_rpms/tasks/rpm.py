@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tproxy_rpms.release.model import Arch, Package
-from tproxy_rpms.store import digest_code, read_outputs
+from tproxy_rpms.store import read_outputs
 from tproxy_rpms.tasks.cut import Cut, share_cores
 from tproxy_rpms.tasks.step import Step
 
@@ -38,7 +38,7 @@ def inputs(cut: Cut, package: Package, arch: Arch) -> dict[str, object]:
         "root": cut.recorded("root", arch),
         "ccache": cut.ccache,
         "requires": {name: cut.recorded("rpm", name, arch) for name in package.after},
-        "code": digest_code("builders"),
+        "code": cut.builder_code,
     }
 
 
@@ -88,7 +88,7 @@ def identify(cut: Cut, package: Package, arch: Arch) -> "Inputs | None":
     (srpm,) = cut.recorded("srpm", package.name).values()
     return Inputs(
         builder=cut.release.builder,
-        code=digest_code("builders"),
+        code=cut.builder_code,
         arch=arch,
         epoch=cut.release.epoch,
         srpm=srpm,
