@@ -204,6 +204,10 @@ class FakeSession:
         found = [koji.parse_NVR(nvr) for at, where, nvr in self.hub.tagged if where in tags and at <= (event or self.hub.event)]
         return [one for one in found if one["name"] == package]
 
+    def getLatestBuilds(self, tag: int, event: int | None = None, package: str = "") -> list[dict[str, Any]]:
+        tagged = self.listTagged(tag, event, package, inherit=True)
+        return [one | {"nvr": f"{one['name']}-{one['version']}-{one['release']}"} for one in tagged[-1:]]
+
     # Builders
 
     def getHost(self, host: int) -> dict[str, Any] | None:

@@ -216,6 +216,16 @@ def test_of_two_tasks_that_were_left_at_work_every_clone_watches_the_first(
         assert "task 1 " in (job.logs / "koji.log").read_text()
 
 
+def test_a_build_that_an_admin_has_taken_away_is_made_again(hub: FakeHub, make_builder: Builders, make_job: Jobs) -> None:
+    """By koji call resetBuild: the task is CLOSED all the same, and what it has left are links to nowhere."""
+    make_builder().build(make_job())
+    for taken_away in (hub.builds, hub.rpms, hub.checksums):
+        taken_away.clear()
+    make_builder().build(make_job())
+    make_builder("fresh").build(make_job())
+    assert len(hub.list_parents()) == 2
+
+
 def test_scratch_builds_that_the_hub_has_cleared_away_are_made_again(
     hub: FakeHub, make_builder: Builders, make_job: Jobs
 ) -> None:

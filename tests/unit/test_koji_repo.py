@@ -45,6 +45,29 @@ def test_what_is_in_the_repository_is_not_waited_for(hub: FakeHub, builder: Koji
     assert hub.newest.request[2]["wait_builds"] == ["lib-1-1"]
 
 
+def test_a_required_build_that_another_one_hides_is_told_at_once(hub: FakeHub, builder: KojiBuilder, job: Job) -> None:
+    """A repository has the newest build of a package alone: the roots would get another release's."""
+    hub.tag_build("lib-1-1", 1)
+    hub.tag_build("lib-1-2", 1)
+    hub.make_repo()
+    with pytest.raises(KojiError, match=r"get lib-1-2.* and not lib-1-1[^$]*koji untag-build t lib-1-2"):
+        builder.build(job)
+    assert hub.count("build") == 0
+
+
+def test_a_repository_of_the_time_when_another_build_was_newer_is_not_enough(
+    hub: FakeHub, builder: KojiBuilder, job: Job
+) -> None:
+    hub.kojira = False
+    hub.tag_build("lib-1-1", 1)
+    hub.tag_build("lib-1-2", 1)
+    hub.make_repo()
+    hub.tag_build("lib-1-1", 1)  # again, so it is the newest now
+    hub.play(hub.make_repo, *[hub.work] * 4)
+    builder.build(job)
+    assert len(list_waiting(job)) == 1
+
+
 def test_a_repository_is_asked_for_once_and_waited_for(hub: FakeHub, builder: KojiBuilder, job: Job) -> None:
     hub.kojira = False
     hub.tag_build("lib-1-1", 1)

@@ -171,6 +171,8 @@ SSL = "unable to obtain a session (ssl auth failed: requests.exceptions.SSLError
         (koji.AuthError("Unknown user: me"), "koji add-user"),
         (koji.GSSAPIAuthError("unable to obtain a session (gssapi auth failed: No Kerberos credentials available)"), "kinit"),
         (koji.ServerOffline("database outage"), "maintenance"),
+        (koji.AuthError("Invalid session or bad credentials"), "logs in anew"),
+        (koji.RetryError("unable to retry call 7 (method build) for session 4"), "logs in anew"),
         (requests.ConnectionError("Failed to establish a new connection: [Errno 111] refused"), "whether the hub runs"),
         (requests.Timeout("Read timed out. (read timeout=60)"), "whether the hub runs"),
         (requests.HTTPError("503 Server Error: Service Unavailable for url: https://h/kojihub"), "whether the hub runs"),

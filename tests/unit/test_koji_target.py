@@ -73,10 +73,10 @@ def test_only_the_releases_own_arches_are_asked_for(hub: FakeHub, builder: KojiB
     assert one.make_root("x86_64", log=tmp_path / "root.log")
 
 
-def test_a_root_is_another_one_for_another_target_or_hub(make_builder: Builders) -> None:
+def test_a_root_is_another_one_for_another_target_or_hub_or_kind_of_build(make_builder: Builders) -> None:
     builders = [
         make_builder(), make_builder(target="t2"), make_builder(hub="https://other.example.org/kojihub"),
-        make_builder(hub="", profile="shop"),
+        make_builder(hub="", profile="shop"), make_builder(scratch=True),
     ]  # fmt: skip
     inputs = [json.dumps(dict(builder.root_inputs("i386"))) for builder in builders]
     assert len(set(inputs)) == len(builders)

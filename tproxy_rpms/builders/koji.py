@@ -48,8 +48,9 @@ class KojiBuilder:
     turn: threading.Lock = field(default_factory=threading.Lock)
 
     def root_inputs(self, arch: Arch) -> dict[str, str]:  # noqa: ARG002  # the protocol's signature
-        """Which target of which hub; what its tags hold, only the hub knows."""
-        return {"hub": self.koji.hub or f"profile {self.koji.profile}", "target": self.koji.target}
+        """Which target of which hub, and whether builds are tagged; what its tags hold, only the hub knows."""
+        hub = self.koji.hub or f"profile {self.koji.profile}"
+        return {"hub": hub, "target": self.koji.target, "builds": "scratch" if self.koji.scratch else "tagged"}
 
     def make_root(self, arch: Arch, *, log: Path) -> tuple[Path, ...]:  # noqa: ARG002  # the protocol's signature
         """Look whether the target can build for the arches, and return what it is made of: tags, repositories, groups, extras.

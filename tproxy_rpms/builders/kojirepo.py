@@ -42,7 +42,9 @@ def wait_for_builds(
 
 
 def check_builds(session: Any, target: KojiTarget, nvrs: Iterable[str]) -> None:
-    """Raise KojiError for builds that Koji has not, or that no tag has which the build tag takes packages from."""
+    """Raise KojiError for builds that Koji has not, that no tag has which the build tag takes packages from, or that are not the
+    newest there: of each package, a repository has no other.
+    """
     for nvr in nvrs:
         build = session.getBuild(nvr)
         if not build or build["state"] != COMPLETE:
@@ -59,12 +61,24 @@ def check_builds(session: Any, target: KojiTarget, nvrs: Iterable[str]) -> None:
                 if wrong_tag
                 else f"koji tag-build {target.dest_tag} {nvr}",
             )
+        check_newest(session, target, build)
+
+
+def check_newest(session: Any, target: KojiTarget, build: Mapping[str, Any]) -> None:
+    """Raise KojiError for a build that another one of the same package hides."""
+    nvr, name = str(build["nvr"]), str(build["name"])
+    newest = [str(one["nvr"]) for one in session.getLatestBuilds(target.build_tag_id, package=name)]
+    if newest and nvr not in newest:
+        raise KojiError(
+            f"the roots of {target.name} get {newest[0]}, which is newer in {target.build_tag}, and not {nvr} of this cut",
+            hint=f"a target for each release; or koji untag-build {target.dest_tag} {newest[0]}",
+        )
 
 
 def has_builds(session: Any, tag: int, builds: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether the newest repository of a tag was made with these builds in the tag."""
+    """Whether the newest repository of a tag was made when these builds were the newest of their packages in the tag."""
     repo = session.getRepo(tag)
-    return bool(repo) and bool(load_koji().util.checkForBuilds(session, tag, builds, repo["create_event"]))
+    return bool(repo) and bool(load_koji().util.checkForBuilds(session, tag, builds, repo["create_event"], latest=True))
 
 
 def ask_for_repo(session: Any, tag: int) -> None:

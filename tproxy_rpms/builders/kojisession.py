@@ -29,6 +29,8 @@ CURES = (
     (r"CERTIFICATE_VERIFY_FAILED|certificate verify failed", "name the certificate of who vouches for the hub: koji.ca"),
     (r"Unknown user|invalid username or password|Not authorized|CERTIFICATE_UNKNOWN|certificate unknown|UNKNOWN_CA|unknown ca",
      "ask the hub's admin for the user (koji add-user), or mend user, password_file or certificate"),
+    (r"Invalid session|AuthExpired|RetryError|SequenceError",
+     "the hub has ended the session: the same command logs in anew; tasks that are at work go on, and it finds them"),
     (r"ServerOffline|offline", "the hub is closed for maintenance: run the same command again when it is back"),
     (r"Connection(Error|Refused|Reset)|[Cc]onnection refused|timed out|Timeout|resolve|HTTPError|Service Unavailable|50[234]",
      "look whether the hub runs and koji.hub is its URL; tasks that are at work go on, and the next run finds them"),

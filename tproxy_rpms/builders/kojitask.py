@@ -196,7 +196,9 @@ def choose(session: Any, order: Order, arch: Arch, known: Claim | None) -> Claim
     if active:
         return take(active[0], known)
     ours = known is not None and known.task in states and arch not in known.told
-    closed = sorted(task for task, state in states.items() if state == CLOSED and has_output(session, task))
+    # Of a tagged build the task's files are links: without the build they lead nowhere.
+    finished = [task for task, state in states.items() if state == CLOSED] if order.scratch else []
+    closed = sorted(task for task in finished if has_output(session, task))
     if closed and (not order.second or (ours and known is not None and known.task in closed)):
         return take(known.task if known and known.task in closed else closed[-1], known)
     return known if ours and known and states[known.task] == FAILED else None
