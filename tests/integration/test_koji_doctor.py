@@ -116,12 +116,13 @@ def sort_findings(findings: Iterable[Finding]) -> Found:
 
 
 @pytest.fixture(scope="module")
-def hub(koji_hub: KojiHub) -> KojiHub:
-    """The hub, with a user and targets that each lack something."""
-    koji_hub.add_user("doctor", ["build"])
-    koji_hub.add_target("checked", external=EXTERNAL, extra=EXTRA, pkgs=["first", "second"])
-    add_repository(koji_hub, "checked-build")
-    return koji_hub
+def hub() -> Iterator[KojiHub]:
+    """A hub of one's own, which no builder has ever asked for work, with a user and a target."""
+    with KojiHub() as made:
+        made.add_user("doctor", ["build"])
+        made.add_target("checked", external=EXTERNAL, extra=EXTRA, pkgs=["first", "second"])
+        add_repository(made, "checked-build")
+        yield made
 
 
 def add_repository(hub: KojiHub, tag: str) -> None:

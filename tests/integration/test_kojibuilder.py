@@ -115,7 +115,8 @@ def test_a_scratch_build_makes_both_arches_as_the_tag_tells(client: Client) -> N
     headers = {label: read_header(path) for label, path in client.rpms(task).items()}
     assert {label: header.arch for label, header in headers.items()} == {"x86_64": "x86_64", "i686": "i686"}
     for child in client.children(task).values():
-        assert {"host koji.invalid", "epoch 1000000000"} <= set(client.read_log(child).splitlines())
+        log = client.read_log(child)  # whose lines the shell's own may stand in
+        assert "host koji.invalid" in log and "epoch 1000000000" in log
 
 
 def test_a_build_finds_what_was_tagged_before(client: Client, hub: KojiHub) -> None:
