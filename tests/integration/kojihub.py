@@ -199,7 +199,8 @@ class KojiHub:
     ) -> None:  # fmt: skip
         """Add a target with its tags, NAME and NAME-build; `external` is a URL with $arch, or one an arch.
 
-        RPMs are built for `arches` as they stand there; the repositories of i686 are called i386.
+        RPMs are built for `arches` as they stand there; the repositories of i686 are called i386. They are merged as docs/koji.md
+        has it: all that they have is there beside what the tag has.
         """
         admin, build = self.admin, f"{name}-build"
         admin.createTag(name, perm=perm)
@@ -207,7 +208,7 @@ class KojiHub:
         urls = {"": external} if isinstance(external, str) else external
         for priority, (arch, url) in enumerate(urls.items(), 1):
             repository = admin.createExternalRepo(f"{name}-external{arch and '-'}{arch}", url)
-            admin.addExternalRepoToTag(build, repository["id"], priority, arches=arch or None)
+            admin.addExternalRepoToTag(build, repository["id"], priority, merge_mode="bare", arches=arch or None)
         for group, packages in groups.items():
             admin.groupListAdd(build, group)
             for package in packages:

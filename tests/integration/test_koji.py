@@ -194,9 +194,9 @@ def test_ctrl_c_leaves_the_task_and_a_second_cancels_it(make_chain: Callable[...
     output = end(process, signal.SIGINT)
     assert "first: task" in output and "Ctrl-C once more" in output, output
     assert has_state(chain, *ACTIVE)
-    process = chain.start()
     log = chain.cut / "logs" / "first-x86_64" / "koji.log"
     log.unlink()
+    process = chain.start()
     while not log.is_file() or "found task" not in log.read_text():
         assert process.poll() is None
         time.sleep(0.3)

@@ -71,7 +71,7 @@ class Project:
     def by_password(self, name: str, **changes: str) -> dict[str, str]:
         return {
             "hub": self.hub.url,
-            "target": "whole",
+            "target": "checked",
             "user": name,
             "password_file": str(self.hub.password_file(name)),
             **changes,
@@ -79,7 +79,7 @@ class Project:
 
     def by_certificate(self, **changes: str) -> dict[str, str]:
         certificate = str(self.hub.certificate("doctor"))
-        return {"hub": self.hub.tls_url, "target": "whole", "certificate": certificate, "ca": str(self.hub.ca), **changes}
+        return {"hub": self.hub.tls_url, "target": "checked", "certificate": certificate, "ca": str(self.hub.ca), **changes}
 
     def write(self, **changes: str) -> None:
         koji = "\n".join(f'{key} = "{value}"' for key, value in (self.login | changes).items())
@@ -116,12 +116,13 @@ def sort_findings(findings: Iterable[Finding]) -> Found:
 
 
 @pytest.fixture(scope="module")
-def hub(koji_hub: KojiHub) -> KojiHub:
-    """The hub, with a user and targets that each lack something."""
-    koji_hub.add_user("doctor", ["build"])
-    koji_hub.add_target("whole", external=EXTERNAL, extra=EXTRA, pkgs=["first", "second"])
-    add_repository(koji_hub, "whole-build")
-    return koji_hub
+def hub() -> Iterator[KojiHub]:
+    """A hub of one's own, which no builder has ever asked for work, with a user and a target."""
+    with KojiHub() as made:
+        made.add_user("doctor", ["build"])
+        made.add_target("checked", external=EXTERNAL, extra=EXTRA, pkgs=["first", "second"])
+        add_repository(made, "checked-build")
+        yield made
 
 
 def add_repository(hub: KojiHub, tag: str) -> None:
@@ -196,7 +197,7 @@ def test_certificates(project: Project, tmp_path: Path) -> None:
 def test_an_unknown_target(project: Project) -> None:
     found = project.ask(target="nowhere")
     assert judge(found) == {"builders": "fail", "target": "fail"}
-    assert "whole" in found["target"][0].found
+    assert "checked" in found["target"][0].found
 
 
 def test_a_target_that_lacks_everything(project: Project) -> None:

@@ -70,20 +70,21 @@ def test_a_certificate_of_nobody_is_refused(hub: KojiHub) -> None:
 
 def test_a_target_has_its_tags_groups_and_repositories(hub: KojiHub) -> None:
     hub.add_target(
-        "whole", external={"x86_64": "file:///srv/a", "i386": "file:///srv/b"}, extra={"rpm.macro.dist": ".w"}, pkgs=["probe"]
+        "proven", external={"x86_64": "file:///srv/a", "i386": "file:///srv/b"}, extra={"rpm.macro.dist": ".w"}, pkgs=["probe"]
     )
-    assert hub.admin.getBuildTarget("whole")["build_tag_name"] == "whole-build"
-    assert hub.admin.getBuildConfig("whole-build")["arches"] == "x86_64 i686"
-    repositories = hub.admin.getExternalRepoList("whole-build")
+    assert hub.admin.getBuildTarget("proven")["build_tag_name"] == "proven-build"
+    assert hub.admin.getBuildConfig("proven-build")["arches"] == "x86_64 i686"
+    repositories = hub.admin.getExternalRepoList("proven-build")
     assert [(found["url"], found["arches"]) for found in repositories] == [
         ("file:///srv/a/", "x86_64"),
         ("file:///srv/b/", "i386"),
     ]
     groups = {
-        group["name"]: {package["package"] for package in group["packagelist"]} for group in hub.admin.getTagGroups("whole-build")
+        group["name"]: {package["package"] for package in group["packagelist"]}
+        for group in hub.admin.getTagGroups("proven-build")
     }
     assert groups == {"build": {"testdist-base", "testdist-extra"}, "srpm-build": {"testdist-base"}}
-    assert [found["package_name"] for found in hub.admin.listPackages("whole-build", inherited=True)] == ["probe"]
+    assert [found["package_name"] for found in hub.admin.listPackages("proven-build", inherited=True)] == ["probe"]
 
 
 def test_sessions_and_tasks_outlive_the_hub(hub: KojiHub) -> None:
