@@ -4,12 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import koji
 import pytest
 
 from tproxy_rpms.builders import Job
 from tproxy_rpms.builders.koji import KojiBuilder
 from tproxy_rpms.errors import KojiError
 
+from .kojiclient import FakeSession
 from .kojifake import FakeHub
 
 Jobs = Callable[..., Job]
@@ -93,3 +95,19 @@ def test_the_kept_build_of_another_srpm_is_in_the_way(hub: FakeHub, cleared: Koj
     other.write_bytes(make_job().srpm.read_bytes() + b"\0")
     with pytest.raises(KojiError, match="from another SRPM"):
         cleared.build(make_job(srpm=other))
+
+
+def test_links_that_lead_nowhere_are_no_files(
+    hub: FakeHub, files: str, make_builder: Builders, make_job: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task's files are links into its build: the hub stumbles over those whose build's folder is not there."""
+
+    def stumble(*_: object, **named: object) -> object:
+        if named.get("stat"):
+            raise koji.xmlrpcplus.Fault(1, "<class 'FileNotFoundError'>: [Errno 2] No such file or directory")
+        return []
+
+    make_builder().build(make_job())
+    monkeypatch.setattr(FakeSession, "listTaskOutput", stumble)
+    assert [path.name for path in make_builder(files=files).build(make_job()).rpms] == [RPM]
+    assert (make_job().logs / "build.log").read_text() == "build.log of x86_64\n"

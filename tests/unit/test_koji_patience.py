@@ -150,3 +150,14 @@ def test_patience_is_for_waiting_and_not_for_building(hub: FakeHub, make_builder
     hub.play(*idle, hub.begin, *again, *idle * 20, *again, partial(hub.finish, "x86_64"), partial(hub.finish, "i686"), hub.close)
     make_builder(patience=1).build(make_job())
     assert hub.clock.slept > 600
+
+
+def test_of_many_that_wait_the_newest_is_told(hub: FakeHub, make_builder: Builders, make_job: Jobs) -> None:
+    def wait() -> None:
+        hub.newest.state = ASSIGNED
+        for method in ("waitrepo", "rebuildSRPM"):
+            hub.add_task(method, owner=7, parent=1, label=method)
+
+    hub.play(wait)
+    error = fail_of(make_builder(patience=1), make_job(), KojiError)
+    assert f"task 3 of {URL} (rebuildSRPM) waits for a builder" in error.message

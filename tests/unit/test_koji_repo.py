@@ -12,13 +12,13 @@ import pytest
 
 from tproxy_rpms.builders import Job
 from tproxy_rpms.builders.koji import KojiBuilder
-from tproxy_rpms.errors import KojiError
+from tproxy_rpms.errors import BuildError, KojiError
 
 from .kojiclient import FakeSession
 from .kojifake import FakeHub
 from .kojirpm import make_rpm
 from .kojirun import die_watching
-from .kojitask import CLOSED, COMPLETE
+from .kojitask import BUILD_CANCELED, BUILD_FAILED, BUILDING, CLOSED, COMPLETE, DELETED
 
 Jobs = Callable[..., Job]
 Builders = Callable[..., KojiBuilder]
@@ -231,3 +231,30 @@ def test_a_required_build_that_koji_does_not_have_is_told_at_once(
         builder.build(job)
     assert hub.clock.slept < 60
     assert "inheritance" not in str(caught.value)
+
+
+@pytest.mark.parametrize("state", [BUILDING, DELETED, BUILD_FAILED, BUILD_CANCELED])
+def test_a_required_build_that_is_not_whole_is_told_at_once(hub: FakeHub, builder: KojiBuilder, job: Job, state: int) -> None:
+    hub.tag_build("lib-1-1", 1)
+    hub.builds["lib-1-1"]["state"] = state
+    with pytest.raises(KojiError, match="has no build lib-1-1, which the build roots need") as caught:
+        builder.build(job)
+    assert 'builder = "koji", scratch = false' in caught.value.hint
+    assert hub.clock.slept == 0 and not hub.tasks
+
+
+@pytest.mark.parametrize(("version", "told"), [("3.1-33.el5", True), ("3.2-33.el5", False)])
+def test_a_root_that_had_another_version_than_this_cut_has_is_told(
+    hub: FakeHub, builder: KojiBuilder, make_job: Jobs, tmp_path: Path, version: str, told: bool
+) -> None:
+    """Another release has built the package meanwhile, and the root got that one: roots here have bash-2:3.2-33.el5."""
+    rpm = make_rpm(tmp_path / f"bash-{version}.x86_64.rpm", arch="x86_64", source=f"bash-{version}.src.rpm")
+    hub.tag_build(f"bash-{version}", 1)
+    job = make_job(requires=(rpm,))
+    if not told:
+        assert builder.build(job).rpms
+        return
+    with pytest.raises(BuildError, match=r"task 2 has built with bash-2:3\.2-33\.el5, and this cut has 3\.1-33\.el5") as caught:
+        builder.build(job)
+    assert "t-build has the other one" in caught.value.hint and "a target of its own" in caught.value.hint
+    assert not job.results.exists()

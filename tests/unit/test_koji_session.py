@@ -279,3 +279,16 @@ def test_a_hub_that_is_down_is_not_taken_for_a_missing_ticket(hub: FakeHub, tabl
     refuse(monkeypatch, koji.GSSAPIAuthError(f"{said}\nUse following documentation to debug kerberos/gssapi auth issues. "))
     _, hint = message_of(replace(table, login="kerberos"))
     assert "whether the hub runs" in hint
+
+
+def test_a_hub_that_is_away_is_told_of_now_and_then(hub: FakeHub, table: Koji, capsys: pytest.CaptureFixture[str]) -> None:
+    """Koji's library tries a call 60 times without a word to anybody but its log."""
+    with open_session(table) as session:
+        session.logger.info("sending request")
+        for tries in range(1, 14):
+            session.logger.info("Try #%s for call %s (%s) failed: %s", tries, 5, "getTaskInfo", "Connection refused")
+    told = capsys.readouterr().out.splitlines()
+    assert len(told) == 3
+    assert all(
+        f"{URL} does not answer (Connection refused); tasks go on, and we try again for 10 minutes" in line for line in told
+    )

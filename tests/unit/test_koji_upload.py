@@ -83,7 +83,7 @@ def test_each_clone_sends_to_a_place_of_its_own(hub: FakeHub, make_builder: Buil
         for made in [pool.submit(make_builder(job.results.name).build, job) for job in jobs]:
             made.result()
     one, other = (str(task.request[0]) for task in hub.list_parents())
-    assert hub.files.keys() == {one, other}
+    assert one != other and hub.files.keys() == {one, other}
     assert one.split("/")[:2] == other.split("/")[:2] and one.split("/")[3] == other.split("/")[3] == "hello-1-1.src.rpm"
 
 
@@ -113,6 +113,7 @@ def test_what_is_submitted_anew_is_not_sent_again(hub: FakeHub, make_builder: Bu
         lambda path: "/".join(path.split("/")[:2]) + "/hello-1-1.src.rpm",
         lambda path: path.replace("/hello", "/deeper/hello"),
         lambda path: "/" + path,
+        lambda path: path + "/x",
         lambda path: "git+https://example.org/hello?#HEAD",
         lambda path: None,
     ],
@@ -129,3 +130,20 @@ def test_the_upload_of_another_order_is_no_obstacle(
     hub.play(lambda: hub.begin(hub.newest), *[hub.work] * 4)
     builder.build(make_job())
     assert len(hub.list_parents()) == 2
+
+
+def test_an_upload_is_kept_in_mind_while_another_clones_task_is_watched(
+    hub: FakeHub, make_builder: Builders, make_job: Jobs
+) -> None:
+    """Killed when it had sent it; then another clone was first, and its build has failed."""
+    one = make_builder("one")
+    hub.hook("before build", kill)
+    with pytest.raises(Killed):
+        one.build(make_job())
+    die_watching(hub, make_builder("other"), make_job())
+    hub.play(hub.begin, partial(hub.fail, "x86_64"))
+    with pytest.raises(BuildError):
+        one.build(make_job())
+    hub.works = True
+    one.build(make_job())
+    assert (hub.count("uploadWrapper"), len(hub.list_parents())) == (2, 2)
