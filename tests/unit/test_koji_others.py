@@ -15,7 +15,7 @@ from tproxy_rpms.errors import BuildError, KojiError
 
 from .kojifake import FakeHub
 from .kojirun import build_both, die_watching
-from .kojitask import BUILDING, CANCELED, CLOSED, COMPLETE
+from .kojitask import BUILDING, CANCELED, CLOSED, COMPLETE, FAILED, FREE
 
 Jobs = Callable[..., Job]
 Builders = Callable[..., KojiBuilder]
@@ -170,3 +170,19 @@ def test_scratch_builds_take_no_name(hub: FakeHub, make_builder: Builders, make_
     hub.builds["hello-1-1"] = hub.describe_build("hello-1-1", COMPLETE)
     make_builder(scratch=True).build(make_job())
     assert len(hub.list_parents()) == 1
+
+
+@pytest.mark.parametrize("state", [FREE, CLOSED, FAILED])
+def test_a_hub_that_was_set_up_anew_counts_its_tasks_anew(
+    hub: FakeHub, make_builder: Builders, make_job: Jobs, state: int
+) -> None:
+    """The task by the number that this clone knows is another one by now."""
+    builder = make_builder(scratch=True)
+    die_watching(hub, builder, make_job())
+    hub.tasks.clear()
+    hub.files.clear()
+    other = hub.add_task("build", owner=7, request=["cli-build/x/hello-1-1.src.rpm", "t", {"scratch": True}], state=state)
+    hub.play(lambda: hub.begin(hub.newest), lambda: hub.finish("x86_64"))
+    builder.build(make_job())
+    assert [task.id == other.id for task in hub.list_parents()] == [True, False]
+    assert (other.state, hub.count("cancelTask")) == (state, 0)
