@@ -197,7 +197,7 @@ def test_ctrl_c_leaves_the_task_and_a_second_cancels_it(make_chain: Callable[...
     log = chain.cut / "logs" / "first-x86_64" / "koji.log"
     log.unlink()
     process = chain.start()
-    while not log.is_file() or "found task" not in log.read_text():
+    while not log.is_file() or "watches task" not in log.read_text():
         assert process.poll() is None
         time.sleep(0.3)
     os.killpg(process.pid, signal.SIGINT)

@@ -222,5 +222,5 @@ def test_our_own_lines_have_a_log_of_their_own(hub: FakeHub, builder: KojiBuilde
     builder.build(make_job())
     assert read(make_job(), "state.log") == "Start: rpmbuild\nFinish: rpmbuild\n"
     told = read(make_job(), "koji.log")
-    assert "submitted task 1" in told
+    assert "watches task 1, sent from here" in told
     assert "task 1 (build): FREE" in told and "task 1 (build): CLOSED" in told

@@ -51,7 +51,7 @@ def test_the_same_build_of_another_user_is_watched_and_taken(
     other = make_other()
     assert [path.name for path in other.build(make_job()).rpms] == ["hello-1-1.x86_64.rpm"]
     assert (len(hub.list_parents()), hub.count("uploadWrapper")) == (1, 1)
-    assert "found task 1" in (make_job().logs / "koji.log").read_text()
+    assert "watches task 1, sent by another" in (make_job().logs / "koji.log").read_text()
 
 
 def test_the_build_of_another_user_that_fails_is_told_and_then_built_by_this_one(

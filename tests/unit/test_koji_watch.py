@@ -52,7 +52,7 @@ def test_a_package_without_an_arch_is_the_same_for_both(hub: FakeHub, builder: K
 def test_koji_log_tells_each_change(hub: FakeHub, builder: KojiBuilder, make_job: Jobs) -> None:
     builder.build(make_job())
     told = [line.partition("Z ")[2] for line in (make_job().logs / "koji.log").read_text().splitlines()]
-    assert told[0].startswith("submitted task 1")
+    assert told[0].startswith("watches task 1, sent from here")
     assert "task 1 (build): FREE" in told and "task 1 (build): OPEN" in told and "task 1 (build): CLOSED" in told
     assert "task 2 (buildArch x86_64): CLOSED" in told
     assert len(told) == len(set(told))

@@ -135,7 +135,7 @@ class KojiBuilder:
     def watch(self, session: Any, order: Order, claim: Claim, job: Job, say: Callable[[str], None]) -> tuple[Path, ...]:
         """Watch a task for the arch of a job, and return its RPMs; what it has come to is kept in mind."""
         tell(f"{job.package} for {job.arch}: task {claim.task} of {session.baseurl}")
-        say(f"{'submitted' if claim.own else 'found'} task {claim.task} ({UPLOADS}/{order.label})")
+        say(f"watches task {claim.task}, {'sent from here' if claim.own else 'sent by another'} ({UPLOADS}/{order.label})")
         watch = Watch(session=session, order=order, task=claim.task, arch=job.arch, logs=job.logs, say=say)
         with self.known_as_running(order, claim, job.arch):
             try:
