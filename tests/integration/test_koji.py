@@ -258,3 +258,14 @@ def test_a_builder_without_room_is_waited_for_and_then_told_of(
         koji_builder.restart()
     chain.doit()
     assert [task["state"] for task in chain.tasks()] == [CLOSED]
+
+
+def test_what_the_hub_does_not_allow(make_chain: Callable[..., Chain]) -> None:
+    chain = make_chain("first")
+    chain.hub.admin.revokePermission(chain.name, "build")
+    output = chain.doit(status=36)
+    assert "policy does not allow this user" in output and "build_from_srpm" in output, output
+    chain.hub.admin.grantPermission(chain.name, "build")
+    chain.hub.admin.packageListRemove(chain.name, "first", force=True)
+    output = chain.doit(status=36)
+    assert f"koji add-pkg --owner=USER {chain.name} first" in output, output
