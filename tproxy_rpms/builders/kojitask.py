@@ -129,7 +129,8 @@ def choose(session: Any, order: Order, arch: Arch, known: Claim | None) -> Claim
         tasks[task.id] = task
     build = find_build(session, order)
     if build:  # however long ago, and whoever has submitted it
-        return take(tasks.get(build["task_id"]), known, order) or Claim(task=int(build["task_id"]))
+        token = known.token if known else ""
+        return take(tasks.get(build["task_id"]), known, order) or Claim(task=int(build["task_id"]), token=token)
     active = sorted(task.id for task in tasks.values() if task.state in ACTIVE)
     if active:
         return take(tasks[active[0]], known, order)
