@@ -49,6 +49,9 @@ class HostBuilder:
     def describe_job(self, logs: Path) -> JobContent:
         return JobContent(commands=read_run(logs / "state.log"))
 
+    def surroundings(self, job: Job) -> Surroundings:
+        return OWN
+
     def vary(self, job: Job, *, log: Path) -> Variation:
         log.write_text("nothing to make\n")
         kept = {"build root": "it is the host itself"}
