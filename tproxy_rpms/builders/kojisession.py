@@ -7,7 +7,7 @@ import stat
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -44,21 +44,6 @@ CURES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
-class Access:
-    """A hub and a login, with all that a profile of koji.conf adds to what the release says."""
-
-    hub: str
-    login: Login
-    files: str = ""
-    certificate: Path | None = None
-    ca: Path | None = None
-    principal: str = ""
-    keytab: Path | None = None
-    user: str = ""
-    password_file: Path | None = None
-
-
 def load_koji() -> Any:
     """Return the library. Raises KojiError where it is not installed: it is an extra of our package."""
     try:
@@ -70,8 +55,11 @@ def load_koji() -> Any:
     return koji
 
 
-def read_access(table: Koji) -> Access:
-    """Return what a release's koji table comes to. Raises UserError for a profile that is not there, or no way to log in."""
+def read_access(table: Koji) -> Koji:
+    """Return a release's koji table with all that its profile of koji.conf adds.
+
+    Raises UserError for a profile that is not there, or no way to log in.
+    """
     koji = load_koji()
     profile: Mapping[str, Any] = {}
     if table.profile:
@@ -89,7 +77,8 @@ def read_access(table: Koji) -> Access:
         raise UserError(
             "koji: no way to log in", hint="name certificate, user and password_file, or login = \"kerberos\"; or a profile"
         )  # fmt: skip
-    return Access(
+    return replace(
+        table,
         hub=table.hub or str(profile["server"]),
         login=given,
         files=table.files or str(profile.get("topurl") or ""),
@@ -97,8 +86,6 @@ def read_access(table: Koji) -> Access:
         ca=find_ca(table, profile),
         principal=table.principal or str(profile.get("principal") or ""),
         keytab=table.keytab or as_path(profile.get("keytab")),
-        user=table.user,
-        password_file=table.password_file,
     )
 
 
@@ -164,7 +151,7 @@ def open_session(table: Koji) -> Iterator[Any]:
                 session.logout()
 
 
-def log_in(access: Access) -> Any:
+def log_in(access: Koji) -> Any:
     """Return a session that is logged in."""
     koji = load_koji()
     options: dict[str, Any] = {"timeout": TIMEOUT, "max_retries": FIRST_TRIES, "retry_interval": FIRST_PAUSE, "anon_retry": True}

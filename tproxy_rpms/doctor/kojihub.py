@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tproxy_rpms.builders.kojihosts import Host, describe_hosts, list_hosts
-from tproxy_rpms.builders.kojisession import Access, told_as_ours
+from tproxy_rpms.builders.kojisession import told_as_ours
 from tproxy_rpms.doctor.finding import Case, Finding, failure, good, warning
 from tproxy_rpms.doctor.general import SKEW
 from tproxy_rpms.errors import KojiError
@@ -37,7 +37,7 @@ class Visit:
         return not self.koji.scratch and any(package.after for package in self.case.release.packages.values())
 
 
-def check_answer(access: Access) -> Iterator[Finding]:
+def check_answer(access: Koji) -> Iterator[Finding]:
     """One request that waits for nothing: any answer will do, and its date tells the hub's clock.
 
     Koji's library would try again for as long as a cut does. Its logins but that by password go over TLS, whatever the URL says.

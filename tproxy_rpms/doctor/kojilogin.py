@@ -9,9 +9,10 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tproxy_rpms.builders.kojisession import Access, read_expiry, read_secret
+from tproxy_rpms.builders.kojisession import read_expiry, read_secret
 from tproxy_rpms.doctor.finding import Case, Finding, failure, good, warning
 from tproxy_rpms.errors import TproxyError
+from tproxy_rpms.release.koji import Koji
 
 # Days before a certificate's end from which it is told.
 EXPIRY_DAYS = 14
@@ -23,7 +24,7 @@ GSSAPI = ("requests_gssapi", "requests_kerberos")
 INSTALL_GSSAPI = "pip install requests-gssapi; it is built with Kerberos' headers (libkrb5-dev, krb5-devel)"
 
 
-def check_credentials(case: Case, access: Access) -> Iterator[Finding]:
+def check_credentials(case: Case, access: Koji) -> Iterator[Finding]:
     """What the way to log in needs."""
     check = {"certificate": check_certificate, "kerberos": check_kerberos, "password": check_password}[access.login]
     try:
@@ -32,7 +33,7 @@ def check_credentials(case: Case, access: Access) -> Iterator[Finding]:
         yield failure("koji credentials", error.message, error.hint)
 
 
-def check_certificate(case: Case, access: Access) -> Iterator[Finding]:
+def check_certificate(case: Case, access: Koji) -> Iterator[Finding]:
     """Certificate and key in one file, a key that asks for no passphrase, and how long the certificate counts.
 
     Raises UserError for a file that is missing, is not only its owner's, or holds no certificate.
@@ -61,7 +62,7 @@ def check_certificate(case: Case, access: Access) -> Iterator[Finding]:
         yield good("koji credentials", f"by certificate, which ends on {date}")
 
 
-def check_password(case: Case, access: Access) -> Iterator[Finding]:  # noqa: ARG001  # one of three of the same kind
+def check_password(case: Case, access: Koji) -> Iterator[Finding]:  # noqa: ARG001  # one of three of the same kind
     """The file of the password, and whether anyone on the way to the hub can read it. Raises UserError for a bad file."""
     read_secret(access.password_file, "password_file")
     if not access.user:
@@ -76,7 +77,7 @@ def check_password(case: Case, access: Access) -> Iterator[Finding]:  # noqa: AR
         yield good("koji credentials", f"by the password of {access.user}")
 
 
-def check_kerberos(case: Case, access: Access) -> Iterator[Finding]:
+def check_kerberos(case: Case, access: Koji) -> Iterator[Finding]:
     """What the library needs for Kerberos, and a keytab or a ticket."""
     if not any(find_spec(name) for name in GSSAPI):
         yield failure("koji credentials", f"Kerberos is asked for, and {GSSAPI[0]} is not there", INSTALL_GSSAPI)
