@@ -1,15 +1,13 @@
 """Whether what a release logs in to Koji with is there, is nobody else's, and still counts."""
 
 import re
-import stat
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from ipaddress import ip_address
-from pathlib import Path
 from urllib.parse import urlsplit
 
-from tproxy_rpms.builders.kojisession import read_expiry, read_secret
+from tproxy_rpms.builders.kojisession import read_expiry, read_secret, require_secret
 from tproxy_rpms.doctor.finding import Case, Finding, failure, good, warning
 from tproxy_rpms.errors import TproxyError
 from tproxy_rpms.release.koji import Koji
@@ -78,12 +76,12 @@ def check_password(case: Case, access: Koji) -> Iterator[Finding]:  # noqa: ARG0
 
 
 def check_kerberos(case: Case, access: Koji) -> Iterator[Finding]:
-    """What the library needs for Kerberos, and a keytab or a ticket."""
+    """What the library needs for Kerberos, and a keytab or a ticket. Raises UserError for a bad keytab."""
     if not any(find_spec(name) for name in GSSAPI):
         yield failure("koji credentials", f"Kerberos is asked for, and {GSSAPI[0]} is not there", INSTALL_GSSAPI)
         return
     if access.keytab:
-        yield look_at_keytab(access.keytab)
+        yield good("koji credentials", f"by the keytab {require_secret(access.keytab, 'keytab')}")
         return
     klist = case.host.find("klist")
     if klist and case.host.run([klist, "-s"]).status:
@@ -92,16 +90,6 @@ def check_kerberos(case: Case, access: Koji) -> Iterator[Finding]:
         )
     else:
         yield good("koji credentials", "by the Kerberos ticket that is there")
-
-
-def look_at_keytab(keytab: Path) -> Finding:
-    """Return what is to be said of a keytab: whoever reads it is its principal."""
-    if not keytab.is_file():
-        return failure("koji credentials", f"koji.keytab: {keytab}: no such file", "name the file with the principal's keys")
-    mode = stat.S_IMODE(keytab.stat().st_mode)
-    if mode & 0o077:
-        return warning("koji credentials", f"koji.keytab: {keytab} can be read by others (mode {mode:o})", f"chmod 600 {keytab}")
-    return good("koji credentials", f"by the keytab {keytab}")
 
 
 def is_loopback(host: str) -> bool:
