@@ -1,7 +1,7 @@
 """The builders of a Koji hub, as far as a release needs them."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,11 @@ def list_hosts(session: Any, arch: str, channel: int | str | None = None) -> Ite
 
 def describe_hosts(session: Any, arch: str, channel: int | str | None = None) -> str:
     """Return in one line who could build for an arch, and why nobody does."""
-    hosts = sorted(list_hosts(session, arch, channel), key=lambda host: (not host.works, not host.enabled, host.load))
+    return render_hosts(list_hosts(session, arch, channel), arch)
+
+
+def render_hosts(found: Iterable[Host], arch: str) -> str:
+    """Return builders for an arch in one line, those first that could take a task."""
+    hosts = sorted(found, key=lambda host: (not host.works, not host.enabled, host.load))
     more = f"; and {len(hosts) - SHOWN} more" if len(hosts) > SHOWN else ""
     return "; ".join(map(str, hosts[:SHOWN])) + more if hosts else f"no builder of the hub builds for {arch} in its channel"

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from tproxy_rpms.builders.kojihosts import Host, describe_hosts, list_hosts
+from tproxy_rpms.builders.kojihosts import Host, list_hosts, render_hosts
 from tproxy_rpms.builders.kojisession import told_as_ours
 from tproxy_rpms.doctor.finding import Case, Finding, failure, good, warning
 from tproxy_rpms.doctor.general import SKEW
@@ -96,7 +96,7 @@ def look_at_hosts(session: Any, arch: str, channel: str | None, what: str) -> Fi
         return good("koji builders", f"{what}: {name_hosts(working)}")
     wanted = "" if arch == "noarch" else f" for {arch} (koji edit-host --arches)"
     cure = START if hosts else f"have an admin add one{wanted}: koji add-host-to-channel HOST {channel or 'default'}"
-    return failure("koji builders", f"{what}: {describe_hosts(session, arch, channel)}", cure)
+    return failure("koji builders", f"{what}: {render_hosts(hosts, arch)}", cure)
 
 
 def name_hosts(hosts: list[Host]) -> str:
