@@ -9,7 +9,7 @@ from tproxy_rpms.builders.output import useful_end
 from tproxy_rpms.errors import BuildError, KojiError, TproxyError
 
 # How Koji's builder tells of a mock that failed (builder/kojid, `_mockResult`, and koji.tasks).
-MOCK_STATUS = re.compile(r"mock exited with status (\d+)|exited with status (\d+)")
+MOCK_STATUS = re.compile(r"exited with status (\d+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ def describe_child(what: str, said: str, *, place: Place, logs: Path, target: st
     """
     found = MOCK_STATUS.search(said)
     if found:
-        status = int(found[1] or found[2])
+        status = int(found[1])
         # rpmbuild's own status, which mock passes on; or what mock itself has stumbled over, before rpmbuild said anything.
         if status == 1 and (has_words(logs / "build.log") or not has_words(logs / "mock.log")):
             status = RPMBUILD_FAILED

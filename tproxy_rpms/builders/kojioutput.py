@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -71,14 +72,14 @@ def fetch_rpms(session: Any, order: Order, children: Sequence[int], folder: Path
 
 def fetch_checked(session: Any, order: Order, path: Path, brings: Sequence[Callable[[Path], None]], origin: str) -> None:
     """Have one of `brings` after the other write an RPM, until it is whole; `origin` is where it comes from, for people."""
-    for left in reversed(range(TRIES)):
+    for attempt, bring in enumerate(islice(cycle(brings), TRIES), 1):
         try:
-            brings[(TRIES - 1 - left) % len(brings)](path)
-            return check_rpm(session, order, path)
+            bring(path)
+            check_rpm(session, order, path)
+            break
         except DamagedError as error:
-            if not left:
+            if attempt == TRIES:
                 raise KojiError(f"{path.name} of {origin}: {error}, {TRIES} times", hint="look at the hub's disk") from error
-    return None
 
 
 class DamagedError(Exception):

@@ -129,8 +129,8 @@ def choose(session: Any, order: Order, arch: Arch, known: Claim | None) -> Claim
         tasks[task.id] = task
     build = find_build(session, order)
     if build:  # however long ago, and whoever has submitted it
-        token = known.token if known else ""
-        return take(tasks.get(build["task_id"]), known, order) or Claim(task=int(build["task_id"]), token=token)
+        found = tasks.get(build["task_id"])
+        return take(found, known, order) if found else Claim(task=int(build["task_id"]), token=known.token if known else "")
     active = sorted(task.id for task in tasks.values() if task.state in ACTIVE)
     if active:
         return take(tasks[active[0]], known, order)
@@ -145,10 +145,10 @@ def choose(session: Any, order: Order, arch: Arch, known: Claim | None) -> Claim
     return known if last and last.state == FAILED else None
 
 
-def take(task: Known | None, known: Claim | None, order: Order) -> Claim | None:
+def take(task: Known, known: Claim | None, order: Order) -> Claim:
     """Return a task with what this clone knows of it; it is its own if it was sent from here."""
-    if task is None or (known and known.task == task.id):
-        return known if task else None
+    if known and known.task == task.id:
+        return known
     token = known.token if known else ""
     return Claim(task=task.id, token=token, own=bool(token) and task.source == order.source(token))
 
